@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What every exporter gets for free: scheduling, isolation and deadlines of its sources, the HTTP server, flags and
+//! logs.
+//!
+//! An exporter is an [`Exporter`]: a name, flags, and a function that makes [`SourceSpec`]s from [`Settings`]. A source
+//! fills a [`Sink`] with samples of declared families; the [`Registry`] decides when it runs, who waits for it and for
+//! how long. Nothing here knows a concrete exporter or a client library.
+#![forbid(unsafe_code)]
+
+mod exporter;
+mod flags;
+mod http;
+pub mod log;
+mod registry;
+mod source;
+
+pub use exporter::{ConfigError, Discovered, Exporter};
+pub use exposition;
+pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
+pub use flags::{Flag, Settings};
+pub use regex_lite::Regex;
+pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
+pub use source::{
+    BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,
+    SourceSpec,
+};

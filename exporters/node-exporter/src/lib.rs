@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Host metrics under node_exporter's names.
+//!
+//! Each collector is one file under `collectors`: the declarations of its families, a source that reads, and a pure
+//! `parse` between the two. `collectors/mod.rs` lists them.
+#![deny(unsafe_code)]
+
+mod collectors;
+mod context;
+mod read;
+mod text;
+
+use exporter_core::{Discovered, Exporter};
+
+/// The node exporter.
+pub static EXPORTER: Exporter = Exporter {
+    name: "node",
+    namespace: "node",
+    default_port: 9100,
+    about: "Host metrics under node_exporter's names.",
+    collectors: collectors::all,
+    flags: collectors::flags,
+    sources: collectors::sources,
+    discover: || {
+        let found = std::path::Path::new("/proc/stat").exists();
+        found.then(|| Discovered { what: "this host".to_owned(), settings: Vec::new() })
+    },
+};

@@ -1,0 +1,329 @@
+//! Flags as data: an exporter declares them, and the command line, the environment and the all-in-one's config file
+//! set them by the same names.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use regex_lite::Regex;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::exporter::ConfigError;
+use crate::source::Collector;
+
+/// A flag's declaration.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    pub(crate) name: &'static str,
+    pub(crate) kind: FlagKind,
+    pub(crate) default: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) hidden: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum FlagKind {
+    Value,
+    List,
+    Switch,
+}
+
+impl Flag {
+    /// `--name=VALUE`.
+    pub const fn value(name: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { name, kind: FlagKind::Value, default, help, hidden: false }
+    }
+
+    /// `--name=VALUE`, as often as one likes.
+    pub const fn list(name: &'static str, help: &'static str) -> Self {
+        Self { name, kind: FlagKind::List, default: "", help, hidden: false }
+    }
+
+    /// `--name` and `--no-name`.
+    pub const fn switch(name: &'static str, on: bool, help: &'static str) -> Self {
+        let default = if on { "true" } else { "false" };
+        Self { name, kind: FlagKind::Switch, default, help, hidden: false }
+    }
+
+    /// Left out of `--help`.
+    #[must_use]
+    pub const fn hidden(mut self) -> Self {
+        self.hidden = true;
+        self
+    }
+}
+
+/// Switches every collector that is on by default off.
+pub(crate) const DISABLE_DEFAULTS: Flag =
+    Flag::switch("collector.disable-defaults", false, "Switch all collectors off that no flag switches on.");
+
+/// The values of declared flags.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<String, Vec<String>>,
+    defaults: BTreeMap<&'static str, &'static str>,
+}
+
+impl Settings {
+    /// Settings of these flags, given by name and value; a list's values come one by one.
+    ///
+    /// # Errors
+    /// A name that is not declared, a value given twice, a switch that is neither `true` nor `false`.
+    pub fn new(
+        flags: &[Flag],
+        collectors: &[&'static Collector],
+        given: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let defaults = flags.iter().map(|flag| (flag.name, flag.default)).collect();
+        let mut settings = Self { values: BTreeMap::new(), defaults };
+        for (name, value) in given {
+            let (name, value) = negated(name, value);
+            let kind = flags.iter().find(|flag| flag.name == name).map(|flag| flag.kind).or_else(|| {
+                let collector = name.strip_prefix("collector.")?;
+                collectors.iter().any(|c| c.name == collector).then_some(FlagKind::Switch)
+            });
+            let Some(kind) = kind else {
+                return Err(ConfigError::new(format!("unknown setting {name:?}: --help lists them")));
+            };
+            if kind == FlagKind::Switch && !matches!(value.as_str(), "true" | "false") {
+                return Err(ConfigError::new(format!("{name}: {value:?} is neither true nor false")));
+            }
+            let values = settings.values.entry(name).or_default();
+            if kind != FlagKind::List {
+                values.clear();
+            }
+            values.push(value);
+        }
+        Ok(settings)
+    }
+
+    /// The value, or the flag's default.
+    pub fn text(&self, name: &str) -> &str {
+        let given = self.values.get(name).and_then(|values| values.last());
+        given.map_or_else(|| self.defaults.get(name).copied().unwrap_or_default(), String::as_str)
+    }
+
+    /// All values of a list.
+    pub fn list(&self, name: &str) -> &[String] {
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a switch is on.
+    pub fn switch(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    /// Whether it was set, to whatever.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// A regular expression, unanchored; `None` where it is empty.
+    ///
+    /// # Errors
+    /// The flag and what is wrong with its expression.
+    pub fn regex(&self, name: &str) -> Result<Option<Regex>, ConfigError> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => Regex::new(text).map(Some).map_err(|error| {
+                ConfigError::new(format!("--{name}={text}: bad regular expression: {error}"))
+            }),
+        }
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// The flag and its value.
+    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, ConfigError> {
+        let text = self.text(name);
+        text.parse().map_err(|_| ConfigError::new(format!("--{name}={text}: not a number that fits here")))
+    }
+
+    /// A duration as Go writes it: `1h30m`, `5s`, `100ms`.
+    ///
+    /// # Errors
+    /// The flag and its value.
+    pub fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
+        let text = self.text(name);
+        parse_duration(text).ok_or_else(|| {
+            ConfigError::new(format!("--{name}={text}: not a duration; write 5s, 1m30s or 100ms"))
+        })
+    }
+
+    /// Whether a collector is on: by its own flag, else by default.
+    pub fn enabled(&self, collector: &Collector) -> bool {
+        let name = format!("collector.{}", collector.name);
+        if self.is_set(&name) {
+            return self.switch(&name);
+        }
+        collector.enabled && !self.switch(DISABLE_DEFAULTS.name)
+    }
+}
+
+/// `no-x=true` is `x=false`.
+fn negated(name: String, value: String) -> (String, String) {
+    match (name.strip_prefix("no-"), value.as_str()) {
+        (Some(base), "true") => (base.to_owned(), "false".to_owned()),
+        (Some(base), "false") => (base.to_owned(), "true".to_owned()),
+        _ => (name, value),
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
+        let seconds = match &rest[number..unit] {
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        total += Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
+        rest = &rest[unit..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// Adds declared flags and the collectors' switches to a command line.
+pub(crate) fn add_to(mut command: Command, flags: &[Flag], collectors: &[&'static Collector]) -> Command {
+    for flag in flags {
+        command = match flag.kind {
+            FlagKind::Value => command.arg(argument(flag).default_value(flag.default).action(ArgAction::Set)),
+            FlagKind::List => command.arg(argument(flag).action(ArgAction::Append)),
+            FlagKind::Switch => switch(command, flag.name.to_owned(), flag.help, flag.hidden),
+        };
+    }
+    for collector in collectors {
+        let state = if collector.enabled { "on" } else { "off" };
+        let help = format!("The {} collector ({state} by default).", collector.name);
+        command = switch(command, format!("collector.{}", collector.name), help, false);
+    }
+    command
+}
+
+fn argument(flag: &Flag) -> Arg {
+    // A value may begin with a dash, as kingpin has it.
+    Arg::new(flag.name)
+        .long(flag.name)
+        .help(flag.help)
+        .hide(flag.hidden)
+        .allow_hyphen_values(true)
+        .overrides_with(flag.name)
+}
+
+fn switch(
+    command: Command,
+    name: String,
+    help: impl Into<clap::builder::StyledStr>,
+    hidden: bool,
+) -> Command {
+    let no = format!("no-{name}");
+    command
+        .arg(
+            Arg::new(name.clone())
+                .long(name.clone())
+                .help(help)
+                .hide(hidden)
+                .action(ArgAction::SetTrue)
+                .overrides_with_all([name.clone(), no.clone()]),
+        )
+        .arg(
+            Arg::new(no.clone())
+                .long(no.clone())
+                .hide(true)
+                .action(ArgAction::SetTrue)
+                .overrides_with_all([no, name]),
+        )
+}
+
+/// The given (not defaulted) flags of a parsed command line, by name.
+pub(crate) fn given<'a>(
+    matches: &'a ArgMatches,
+    names: impl Iterator<Item = String> + 'a,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    names.flat_map(move |name| {
+        use clap::parser::ValueSource::DefaultValue;
+        if matches.value_source(&name).is_none_or(|source| source == DefaultValue) {
+            return Vec::new();
+        }
+        let values = match matches.try_get_many::<String>(&name) {
+            Ok(values) => values.into_iter().flatten().cloned().collect(),
+            Err(_) => vec![matches.get_flag(&name).to_string()],
+        };
+        values.into_iter().map(|value| (name.clone(), value)).collect()
+    })
+}
+
+/// The names under which [`given`] finds what [`add_to`] added.
+pub(crate) fn names(flags: &[Flag], collectors: &[&'static Collector]) -> Vec<String> {
+    let mut names = Vec::new();
+    for flag in flags {
+        names.push(flag.name.to_owned());
+        if flag.kind == FlagKind::Switch {
+            names.push(format!("no-{}", flag.name));
+        }
+    }
+    for collector in collectors {
+        names.push(format!("collector.{}", collector.name));
+        names.push(format!("no-collector.{}", collector.name));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static CPU: Collector = Collector { name: "cpu", enabled: true, families: &[], dynamic: &[] };
+    static WIFI: Collector = Collector { name: "wifi", enabled: false, families: &[], dynamic: &[] };
+    const FLAGS: &[Flag] = &[
+        DISABLE_DEFAULTS,
+        Flag::value("path.procfs", "/proc", ""),
+        Flag::list("dir", ""),
+        Flag::value("skip", "^lo$", ""),
+    ];
+
+    fn settings(given: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::new(FLAGS, &[&CPU, &WIFI], given.iter().map(|(k, v)| ((*k).into(), (*v).into())))
+    }
+
+    #[test]
+    fn collectors_follow_their_own_flag_then_the_default() {
+        let on = |given| {
+            let settings = settings(given).unwrap();
+            (settings.enabled(&CPU), settings.enabled(&WIFI))
+        };
+        assert_eq!(on(&[]), (true, false));
+        assert_eq!(on(&[("no-collector.cpu", "true"), ("collector.wifi", "true")]), (false, true));
+        assert_eq!(on(&[("collector.disable-defaults", "true")]), (false, false));
+        assert_eq!(on(&[("collector.disable-defaults", "true"), ("collector.cpu", "true")]), (true, false));
+    }
+
+    #[test]
+    fn values_and_defaults() {
+        let settings = settings(&[("path.procfs", "/host/proc"), ("dir", "a"), ("dir", "b")]).unwrap();
+        assert_eq!(settings.text("path.procfs"), "/host/proc");
+        assert_eq!(settings.list("dir"), ["a", "b"]);
+        assert!(settings.regex("skip").unwrap().unwrap().is_match("lo"));
+    }
+
+    #[test]
+    fn refuses_by_name() {
+        assert!(settings(&[("nope", "1")]).unwrap_err().to_string().contains("\"nope\""));
+        assert!(settings(&[("collector.cpu", "maybe")]).unwrap_err().to_string().contains("collector.cpu"));
+        let bad = settings(&[("skip", "(")]).unwrap();
+        assert!(bad.regex("skip").unwrap_err().to_string().starts_with("--skip=("));
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("100ms"), Some(Duration::from_millis(100)));
+        for bad in ["", "5", "s", "5x", "-1s"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Log lines on standard error, as logfmt (as the peers do) or JSON.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+
+use crate::exporter::ConfigError;
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogFormat {
+    /// `time=… level=info msg="…" key=value`
+    #[default]
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Sends everything from `level` up to standard error. A second call changes nothing.
+///
+/// # Errors
+/// An unknown level or format.
+pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
+    let level = match level {
+        "debug" => Level::DEBUG,
+        "info" => Level::INFO,
+        "warn" => Level::WARN,
+        "error" => Level::ERROR,
+        other => {
+            return Err(ConfigError::new(format!(
+                "--log.level={other}: unknown; use debug, info, warn or error"
+            )));
+        }
+    };
+    let format = match format {
+        "logfmt" => LogFormat::Logfmt,
+        "json" => LogFormat::Json,
+        other => {
+            return Err(ConfigError::new(format!("--log.format={other}: unknown; use logfmt or json")));
+        }
+    };
+    // A program sets its subscriber once; in tests several may try.
+    let _ = tracing::subscriber::set_global_default(
+        tracing_subscriber::registry().with(StderrLayer { level, format }),
+    );
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
+    Ok(())
+}
+
+struct StderrLayer {
+    level: Level,
+    format: LogFormat,
+}
+
+impl<S: Subscriber> Layer<S> for StderrLayer {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= self.level
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let level = event.metadata().level().as_str().to_ascii_lowercase();
+        let mut line = Line::new(self.format);
+        line.text("time", &timestamp(SystemTime::now()));
+        line.text("level", &level);
+        // The message comes before the other fields.
+        let mut message = Message::default();
+        event.record(&mut message);
+        line.text("msg", &message.0);
+        event.record(&mut line);
+        // There is nobody left to tell when standard error is gone.
+        let _ = std::io::stderr().lock().write_all(line.finish().as_bytes());
+    }
+}
+
+#[derive(Default)]
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+struct Line {
+    text: String,
+    format: LogFormat,
+}
+
+impl Line {
+    fn new(format: LogFormat) -> Self {
+        Self { text: String::with_capacity(160), format }
+    }
+
+    fn key(&mut self, key: &str) {
+        let first = self.text.is_empty();
+        let _ = match self.format {
+            LogFormat::Logfmt => write!(self.text, "{}{key}=", if first { "" } else { " " }),
+            LogFormat::Json => write!(self.text, "{}\"{key}\":", if first { "{" } else { "," }),
+        };
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
+        if self.format == LogFormat::Logfmt && !value.is_empty() && value.chars().all(plain) {
+            self.text.push_str(value);
+        } else {
+            quote(value, &mut self.text);
+        }
+    }
+
+    fn plain(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.text.push_str(value);
+    }
+
+    fn finish(mut self) -> String {
+        self.text.push_str(if self.format == LogFormat::Json { "}\n" } else { "\n" });
+        self.text
+    }
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() != "message" {
+            self.text(field.name(), &format!("{value:?}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() != "message" {
+            self.text(field.name(), value);
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.plain(field.name(), &value.to_string());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.plain(field.name(), &value.to_string());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.plain(field.name(), if value { "true" } else { "false" });
+    }
+}
+
+fn quote(value: &str, out: &mut String) {
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// RFC 3339 in UTC, with milliseconds.
+fn timestamp(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days as i64);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        since.subsec_millis()
+    )
+}
+
+/// The date of a day since 1970-01-01, by the count of 400-year eras from 0000-03-01.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn timestamps() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_795_206_896, "2026-11-20T20:34:56.000Z"),
+        ] {
+            assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let mut line = Line::new(LogFormat::Logfmt);
+        line.text("level", "info");
+        line.text("msg", "two \"words\"");
+        assert_eq!(line.finish(), "level=info msg=\"two \\\"words\\\"\"\n");
+        let mut line = Line::new(LogFormat::Json);
+        line.text("msg", "a\u{1}\n");
+        line.plain("n", "3");
+        assert_eq!(line.finish(), "{\"msg\":\"a\\u0001\\n\",\"n\":3}\n");
+    }
+}

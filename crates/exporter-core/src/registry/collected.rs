@@ -1,0 +1,161 @@
+//! What a scrape has got when its wait is over, and the page made of it.
+
+use exposition::{Assembly, Dropped, Kind, Options, Page};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::slot::{Joined, Slot};
+use super::{CollectorStatus, Filter, Registry};
+use crate::source::{Outcome, Part};
+
+/// Families beyond this many are not told apart in the count of dropped series.
+const MAX_DROPPED_FAMILIES: usize = 200;
+
+/// The runs of one scrape, finished or not.
+#[derive(Debug)]
+pub struct Collected<'a> {
+    registry: &'a Registry,
+    filter: &'a Filter,
+    joined: Vec<(&'a Arc<Slot>, Joined)>,
+}
+
+impl<'a> Collected<'a> {
+    pub(crate) fn new(
+        registry: &'a Registry,
+        filter: &'a Filter,
+        joined: Vec<(&'a Arc<Slot>, Joined)>,
+    ) -> Self {
+        Self { registry, filter, joined }
+    }
+
+    /// Writes what was committed, with the collectors' success and duration and the `extra` pages. Returns the number
+    /// of samples.
+    pub fn write(
+        self,
+        extra: &[&Page],
+        options: Options<'_>,
+        assembly: &mut Assembly,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let parts: Vec<Option<MutexGuard<'_, Vec<Part>>>> = self
+            .joined
+            .iter()
+            .map(|(_, joined)| match joined {
+                Joined::Run(run) => Some(run.parts()),
+                Joined::Stuck | Joined::Broken(_) => None,
+            })
+            .collect();
+        let own = self.own_page(&parts);
+        let mut pages = Vec::with_capacity(parts.len() * 2 + extra.len() + 1);
+        for ((slot, _), parts) in self.joined.iter().zip(&parts) {
+            for (collector, part) in slot.collectors().iter().zip(parts.iter().flat_map(|parts| parts.iter()))
+            {
+                if self.filter.selects(collector.name) {
+                    pages.push(&part.page);
+                }
+            }
+        }
+        pages.push(&own);
+        pages.extend(extra);
+        let names = |name: &str| self.filter.names(name);
+        let names: Option<&dyn Fn(&str) -> bool> = if self.filter.by_name() { Some(&names) } else { None };
+        let written = assembly.write(&pages, &Options { names, ..options }, out);
+        self.registry.count_dropped(&written.dropped);
+        written.samples
+    }
+
+    /// Success and duration of each selected collector, and the registry's own counters.
+    fn own_page(&self, parts: &[Option<MutexGuard<'_, Vec<Part>>>]) -> Page {
+        let mut results = Vec::new();
+        for ((slot, joined), parts) in self.joined.iter().zip(parts) {
+            for (at, collector) in slot.collectors().iter().enumerate() {
+                if self.filter.selects(collector.name) {
+                    results.push((collector.name, result(joined, parts.as_ref().map(|parts| &parts[at]))));
+                }
+            }
+        }
+        let mut page = Page::new();
+        self.registry.put_results(&mut page, &results);
+        self.registry.put_own(&mut page);
+        let mut statuses = self.registry.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, status) in results {
+            statuses.record(self.registry.namespace, name, status);
+        }
+        page
+    }
+}
+
+fn result(joined: &Joined, part: Option<&Part>) -> CollectorStatus {
+    let at = SystemTime::now();
+    let (outcome, duration) = match (joined, part) {
+        (Joined::Run(_), Some(Part { outcome: Some(outcome), duration, .. })) => (outcome.clone(), *duration),
+        (Joined::Run(run), _) => (Outcome::Timeout, run.scrape.started().elapsed()),
+        (Joined::Stuck, _) => (Outcome::Timeout, Duration::ZERO),
+        (Joined::Broken(why), _) => (Outcome::Error(why.clone()), Duration::ZERO),
+    };
+    CollectorStatus { outcome, duration, samples: part.map_or(0, |part| part.page.len()), at }
+}
+
+impl Registry {
+    /// What this collector did last; `None` before its first scrape.
+    pub fn status(&self, collector: &str) -> Option<CollectorStatus> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner).get(collector)
+    }
+
+    fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
+        let name = format!("{}_scrape_collector_duration_seconds", self.namespace);
+        for (collector, status) in results {
+            put(page, &name, Kind::Gauge, "Time that a collector took.", &[("collector", collector)], {
+                status.duration.as_secs_f64()
+            });
+        }
+        let name = format!("{}_scrape_collector_success", self.namespace);
+        for (collector, status) in results {
+            put(
+                page,
+                &name,
+                Kind::Gauge,
+                "Whether a collector has filled its families.",
+                &[("collector", collector)],
+                f64::from(u8::from(status.outcome.success())),
+            );
+        }
+    }
+
+    fn put_own(&self, page: &mut Page) {
+        let (stuck, stalls) = self.worker.stalls();
+        if stalls > 0 {
+            let help = "Threads that hang in a system call.";
+            put(page, "exporter_worker_stuck_threads", Kind::Gauge, help, &[], stuck as f64);
+            let help = "Times that a thread was replaced because a source stalled it.";
+            put(page, "exporter_worker_stalls_total", Kind::Counter, help, &[], stalls as f64);
+        }
+        let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((family, reason), samples) in dropped.iter() {
+            let help = "Samples that were left out of a page, by family and reason.";
+            let labels = [("family", family.as_str()), ("reason", reason)];
+            put(page, "exporter_series_dropped_total", Kind::Counter, help, &labels, *samples as f64);
+        }
+    }
+
+    fn count_dropped(&self, news: &[Dropped]) {
+        if news.is_empty() {
+            return;
+        }
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in news {
+            let reason = one.reason.as_str();
+            let known = dropped.contains_key(&(one.family.clone(), reason));
+            let family = if known || dropped.len() < MAX_DROPPED_FAMILIES { &one.family } else { "other" };
+            *dropped.entry((family.to_owned(), reason)).or_default() += one.samples;
+        }
+    }
+}
+
+/// Names and labels here are our own and valid, so there is no error to report.
+fn put(page: &mut Page, name: &str, kind: Kind, help: &str, labels: &[(&str, &str)], value: f64) {
+    if let Ok(mut family) = page.foreign(name, kind, help) {
+        let labels = labels.iter().map(|(name, value)| (*name, value as &dyn exposition::LabelValue));
+        let _ = family.put("", labels, value);
+    }
+}

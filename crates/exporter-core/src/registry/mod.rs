@@ -1,0 +1,116 @@
+//! The registry owns time: when a source runs, who waits for it and for how long, and what is served when it does not
+//! come back.
+
+mod collected;
+mod filter;
+mod slot;
+mod status;
+mod worker;
+
+pub use collected::Collected;
+pub use filter::{Filter, FilterError};
+pub use status::CollectorStatus;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+use crate::exporter::ConfigError;
+use crate::source::{Collector, SourceSpec};
+use slot::{Joined, Slot};
+use status::Statuses;
+use worker::Worker;
+
+/// How often those who wait look for a stalled worker.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The sources of one instance of one exporter, and everything about when they run.
+#[derive(Debug)]
+pub struct Registry {
+    namespace: &'static str,
+    slots: Vec<Arc<Slot>>,
+    worker: Arc<Worker>,
+    progress: Arc<Notify>,
+    statuses: Mutex<Statuses>,
+    dropped: Mutex<BTreeMap<(String, &'static str), u64>>,
+}
+
+impl Registry {
+    /// Makes all sources.
+    ///
+    /// # Errors
+    /// The first source that cannot be made, with the reason; or a collector that two sources claim to fill.
+    pub fn new(namespace: &'static str, specs: Vec<SourceSpec>) -> Result<Self, ConfigError> {
+        let progress = Arc::new(Notify::new());
+        let slots =
+            specs.into_iter().map(|spec| Slot::new(spec, progress.clone())).collect::<Result<Vec<_>, _>>()?;
+        let mut names: Vec<_> = slots.iter().flat_map(|slot| slot.collectors()).map(|c| c.name).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::new(format!("collector {:?} is filled by two sources", twice[0])));
+        }
+        Ok(Self {
+            namespace,
+            slots,
+            worker: Worker::new(progress.clone()),
+            progress,
+            statuses: Mutex::default(),
+            dropped: Mutex::default(),
+        })
+    }
+
+    /// The collectors that are switched on, in the order of the sources.
+    pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
+        self.slots.iter().flat_map(|slot| slot.collectors().iter().copied())
+    }
+
+    /// Runs or joins the sources that `filter` selects and waits for them until `deadline`, no longer. What is not ready
+    /// by then goes on without us. Needs a tokio runtime.
+    pub async fn collect<'a>(&'a self, filter: &'a Filter, deadline: Instant) -> Collected<'a> {
+        let mut jobs = Vec::new();
+        let joined: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|slot| slot.collectors().iter().any(|collector| filter.selects(collector.name)))
+            .map(|slot| (slot, slot.join(deadline, &mut jobs)))
+            .collect();
+        self.worker.submit(jobs);
+        self.wait(&joined, deadline).await;
+        for (slot, joined) in &joined {
+            if let Joined::Run(run) = joined
+                && !run.is_done()
+            {
+                slot.lost(run);
+            }
+        }
+        Collected::new(self, filter, joined)
+    }
+
+    async fn wait(&self, joined: &[(&Arc<Slot>, Joined)], deadline: Instant) {
+        loop {
+            let mut progress = std::pin::pin!(self.progress.notified());
+            // Listen before looking, so that what ends between the two is not missed.
+            progress.as_mut().enable();
+            if joined.iter().all(|(_, joined)| !matches!(joined, Joined::Run(run) if !run.is_done())) {
+                return;
+            }
+            let tick = deadline.min(Instant::now() + TICK);
+            if tokio::time::timeout_at(tick.into(), progress).await.is_err() {
+                if Instant::now() >= deadline {
+                    return;
+                }
+                self.worker.relieve();
+            }
+        }
+    }
+}
+
+/// Runs `call`; a panic becomes its message. What the call was working on must not be used again then.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    })
+}

@@ -1,0 +1,212 @@
+//! Where a source puts its samples, and the run they belong to.
+
+use exposition::Page;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{CollectError, Collector, Scrape};
+
+/// How one collector came out of one run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It has filled its families.
+    Ok,
+    /// There is nothing to report on this system; why.
+    NoData(String),
+    /// It failed; why.
+    Error(String),
+    /// It was not ready by the deadline, or hangs since an earlier scrape.
+    Timeout,
+}
+
+impl Outcome {
+    /// Whether `*_scrape_collector_success` is 1.
+    pub fn success(&self) -> bool {
+        matches!(self, Outcome::Ok)
+    }
+
+    /// `ok`, `nodata`, `error` or `timeout`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::NoData(_) => "nodata",
+            Outcome::Error(_) => "error",
+            Outcome::Timeout => "timeout",
+        }
+    }
+}
+
+impl From<Result<(), CollectError>> for Outcome {
+    fn from(result: Result<(), CollectError>) -> Self {
+        match result {
+            Ok(()) => Outcome::Ok,
+            Err(CollectError::NoData(why)) => Outcome::NoData(why.into_owned()),
+            Err(error) => Outcome::Error(error.to_string()),
+        }
+    }
+}
+
+/// One collector's share of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) page: Page,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) duration: Duration,
+}
+
+/// One execution of a source. Those who wait for it, and the source itself, hold it together.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) scrape: Scrape,
+    /// One a collector of the source, in its order.
+    parts: Mutex<Vec<Part>>,
+    done: AtomicBool,
+}
+
+impl Run {
+    pub(crate) fn new(collectors: usize, budget: Duration) -> Self {
+        let parts = std::iter::repeat_with(Part::default).take(collectors).collect();
+        Self { scrape: Scrape::new(budget), parts: Mutex::new(parts), done: AtomicBool::new(false) }
+    }
+
+    /// Makes a finished run a new one, so that its pages' memory serves again.
+    pub(crate) fn restart(&mut self, budget: Duration) {
+        self.scrape = Scrape::new(budget);
+        self.done = AtomicBool::new(false);
+        for part in self.parts.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            part.page.clear();
+            part.outcome = None;
+            part.duration = Duration::ZERO;
+        }
+    }
+
+    pub(crate) fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
+        // A panic cannot leave a part half-written: commits move whole pages.
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Ends the run: collectors without an outcome get this one.
+    pub(crate) fn finish(&self, outcome: &Outcome) {
+        let elapsed = self.scrape.started().elapsed();
+        for part in self.parts().iter_mut().filter(|part| part.outcome.is_none()) {
+            part.outcome = Some(outcome.clone());
+            part.duration = elapsed;
+        }
+        self.done.store(true, Ordering::Release);
+    }
+}
+
+/// Where a source puts its samples; a [`Page`] for the collector whose turn it is.
+///
+/// Only what was committed is ever served. The registry commits when a collector ends well; a source commits earlier
+/// what must reach the wire whatever comes after, such as `pg_up 0`.
+#[derive(Debug)]
+pub struct Sink {
+    page: Page,
+    collectors: Arc<[&'static Collector]>,
+    current: usize,
+    since: Instant,
+    run: Option<Arc<Run>>,
+}
+
+impl Sink {
+    pub(crate) fn new(collectors: Arc<[&'static Collector]>) -> Self {
+        Self { page: Page::new(), collectors, current: 0, since: Instant::now(), run: None }
+    }
+
+    pub(crate) fn attach(&mut self, run: Arc<Run>) {
+        self.page.clear();
+        self.current = 0;
+        self.since = run.scrape.started();
+        self.run = Some(run);
+    }
+
+    /// Ends the run with what `collect` returned.
+    pub(crate) fn detach(&mut self, result: Result<(), CollectError>) {
+        if result.is_ok() && self.collectors.len() == 1 {
+            self.commit();
+        }
+        self.page.clear();
+        if let Some(run) = self.run.take() {
+            run.finish(&result.into());
+        }
+    }
+
+    /// Whether this source was asked for that collector; false where a flag switches it off.
+    pub fn wants(&self, collector: &'static Collector) -> bool {
+        self.index(collector).is_some()
+    }
+
+    /// Fills one of several collectors: what `fill` puts belongs to it, its result ends it. Does nothing when the
+    /// collector is switched off.
+    pub fn collector(
+        &mut self,
+        collector: &'static Collector,
+        fill: impl FnOnce(&mut Sink) -> Result<(), CollectError>,
+    ) {
+        if self.begin(collector) {
+            let result = fill(self);
+            self.end(result);
+        }
+    }
+
+    /// The asynchronous form of [`Sink::collector`]: what follows belongs to this collector, until [`Sink::end`].
+    /// False when it is switched off.
+    pub fn begin(&mut self, collector: &'static Collector) -> bool {
+        self.page.clear();
+        self.since = Instant::now();
+        self.index(collector).map(|index| self.current = index).is_some()
+    }
+
+    /// Ends the collector that was begun: commits what it put, or drops it with the error.
+    pub fn end(&mut self, result: Result<(), CollectError>) {
+        if result.is_ok() {
+            self.commit();
+        }
+        self.page.clear();
+        if let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+        {
+            part.outcome = Some(result.into());
+            part.duration = self.since.elapsed();
+        }
+    }
+
+    /// What was put so far survives an error, the deadline and a panic from now on. Commit whole families.
+    pub fn commit(&mut self) {
+        if let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+        {
+            if part.page.is_empty() {
+                std::mem::swap(&mut part.page, &mut self.page);
+            } else {
+                part.page.append(&self.page);
+            }
+        }
+        self.page.clear();
+    }
+
+    fn index(&self, collector: &'static Collector) -> Option<usize> {
+        self.collectors.iter().position(|own| std::ptr::eq(*own, collector))
+    }
+}
+
+impl Deref for Sink {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.page
+    }
+}
+
+impl DerefMut for Sink {
+    fn deref_mut(&mut self) -> &mut Page {
+        &mut self.page
+    }
+}

@@ -1,0 +1,54 @@
+//! What every collector is made from: where the host's files are, and the flags.
+
+use exporter_core::{Flag, Settings};
+use std::path::{Path, PathBuf};
+
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag::value("path.procfs", "/proc", "Where the host's procfs is mounted."),
+    Flag::value("path.sysfs", "/sys", "Where the host's sysfs is mounted."),
+    Flag::value("path.rootfs", "/", "Where the host's root filesystem is mounted."),
+    Flag::value("path.udev.data", "/run/udev/data", "Where udev keeps its data."),
+];
+
+/// Paths and settings of one instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    procfs: PathBuf,
+    sysfs: PathBuf,
+    rootfs: PathBuf,
+    udev: PathBuf,
+    pub(crate) settings: Settings,
+}
+
+impl Context {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let path = |name| PathBuf::from(settings.text(name));
+        Self {
+            procfs: path("path.procfs"),
+            sysfs: path("path.sysfs"),
+            rootfs: path("path.rootfs"),
+            udev: path("path.udev.data"),
+            settings: settings.clone(),
+        }
+    }
+
+    /// A file under `/proc`.
+    pub(crate) fn proc(&self, file: &str) -> PathBuf {
+        self.procfs.join(file)
+    }
+
+    /// A file under `/sys`.
+    pub(crate) fn sys(&self, file: &str) -> PathBuf {
+        self.sysfs.join(file)
+    }
+
+    /// Where the host's `/` is seen from here.
+    pub(crate) fn rootfs(&self) -> &Path {
+        &self.rootfs
+    }
+
+    /// udev's database.
+    pub(crate) fn udev(&self, file: &str) -> PathBuf {
+        self.udev.join(file)
+    }
+}
