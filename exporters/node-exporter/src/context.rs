@@ -37,6 +37,18 @@ impl Context {
         self.procfs.join(file)
     }
 
+    /// Whether we look at a host from within a container: its `/proc` is mounted elsewhere.
+    pub(crate) fn in_container(&self) -> bool {
+        self.procfs != Path::new("/proc")
+    }
+
+    /// A file under `/proc/net`. In a container `net` would be the container's own, so there it is that of the host's
+    /// first process.
+    pub(crate) fn proc_net(&self, file: &str) -> PathBuf {
+        let directory = if self.in_container() { "1/net" } else { "net" };
+        self.procfs.join(directory).join(file)
+    }
+
     /// A file under `/sys`.
     pub(crate) fn sys(&self, file: &str) -> PathBuf {
         self.sysfs.join(file)

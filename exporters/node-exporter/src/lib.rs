@@ -6,7 +6,10 @@
 
 mod collectors;
 mod context;
+mod filter;
+mod libc_calls;
 mod read;
+mod source;
 mod text;
 
 use exporter_core::{Discovered, Exporter};
