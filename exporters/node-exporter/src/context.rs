@@ -8,6 +8,17 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("path.sysfs", "/sys", "Where the host's sysfs is mounted."),
     Flag::value("path.rootfs", "/", "Where the host's root filesystem is mounted."),
     Flag::value("path.udev.data", "/run/udev/data", "Where udev keeps its data."),
+    // Ours: one filter for all collectors about network interfaces, beside each one's own.
+    Flag::value(
+        "collector.network.device-include",
+        "",
+        "Interfaces that any collector reports, as a regular expression.",
+    ),
+    Flag::value(
+        "collector.network.device-exclude",
+        "",
+        "Interfaces that every collector leaves out, as a regular expression.",
+    ),
 ];
 
 /// Paths and settings of one instance.

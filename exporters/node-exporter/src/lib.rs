@@ -8,6 +8,7 @@ mod collectors;
 mod context;
 mod filter;
 mod libc_calls;
+mod netlink;
 mod read;
 mod source;
 mod text;

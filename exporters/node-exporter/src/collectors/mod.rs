@@ -2,11 +2,14 @@
 
 mod cpu;
 mod cpufreq;
+mod diskstats;
 mod loadavg;
 mod meminfo;
+mod net;
 mod os;
 mod stat;
 mod time;
+mod udev;
 mod uname;
 mod vmstat;
 
@@ -32,8 +35,10 @@ const fn entry(
 static TABLE: &[Entry] = &[
     entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
     entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
+    entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
     entry(&[&loadavg::LOADAVG], &[], loadavg::source),
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
+    entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
     entry(&[&os::OS], &[], os::source),
     entry(&[&time::TIME], &[], time::source),
     entry(&[&uname::UNAME], &[], uname::source),
