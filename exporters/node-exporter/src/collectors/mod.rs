@@ -3,6 +3,7 @@
 mod cpu;
 mod cpufreq;
 mod diskstats;
+mod filesystem;
 mod loadavg;
 mod meminfo;
 mod net;
@@ -36,6 +37,7 @@ static TABLE: &[Entry] = &[
     entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
     entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
     entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
+    entry(&[&filesystem::FILESYSTEM], &[filesystem::FLAGS], filesystem::source),
     entry(&[&loadavg::LOADAVG], &[], loadavg::source),
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
     entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
