@@ -1,16 +1,30 @@
 //! The collectors: one file each, one line each in the table.
 
+mod arp;
+mod conntrack;
 mod cpu;
 mod cpufreq;
 mod diskstats;
+mod entropy;
+mod filefd;
 mod filesystem;
+mod kernel_hung;
 mod loadavg;
 mod meminfo;
 mod net;
+mod netstat;
 mod os;
+mod pressure;
+mod processes;
+mod schedstat;
+mod sockstat;
+mod softnet;
 mod stat;
+mod tcpstat;
 mod time;
+mod timex;
 mod udev;
+mod udp_queues;
 mod uname;
 mod vmstat;
 
@@ -34,15 +48,29 @@ const fn entry(
 }
 
 static TABLE: &[Entry] = &[
+    entry(&[&arp::ARP], &[arp::FLAGS], arp::source),
+    entry(&[&conntrack::CONNTRACK], &[], conntrack::source),
     entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
     entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
     entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
+    entry(&[&entropy::ENTROPY], &[], entropy::source),
+    entry(&[&filefd::FILEFD], &[], filefd::source),
     entry(&[&filesystem::FILESYSTEM], &[filesystem::FLAGS], filesystem::source),
+    entry(&[&kernel_hung::KERNEL_HUNG], &[], kernel_hung::source),
     entry(&[&loadavg::LOADAVG], &[], loadavg::source),
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
     entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
+    entry(&[&netstat::NETSTAT], &[netstat::FLAGS], netstat::source),
     entry(&[&os::OS], &[], os::source),
+    entry(&[&pressure::PRESSURE], &[], pressure::source),
+    entry(&[&processes::PROCESSES], &[processes::FLAGS], processes::source),
+    entry(&[&schedstat::SCHEDSTAT], &[], schedstat::source),
+    entry(&[&sockstat::SOCKSTAT], &[], sockstat::source),
+    entry(&[&softnet::SOFTNET], &[], softnet::source),
+    entry(&[&tcpstat::TCPSTAT], &[tcpstat::FLAGS], tcpstat::source),
     entry(&[&time::TIME], &[], time::source),
+    entry(&[&timex::TIMEX], &[], timex::source),
+    entry(&[&udp_queues::UDP_QUEUES], &[], udp_queues::source),
     entry(&[&uname::UNAME], &[], uname::source),
     entry(&[&vmstat::VMSTAT], &[vmstat::FLAGS], vmstat::source),
 ];
