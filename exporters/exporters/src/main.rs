@@ -1,1 +1,8 @@
-fn main() {}
+//! All exporters in one process.
+
+mod thresholds;
+
+fn main() {
+    // Renders nothing yet: the subcommand comes with the binary.
+    let _ = thresholds::render;
+}
