@@ -191,7 +191,10 @@ fn parse_duration(text: &str) -> Option<Duration> {
 pub(crate) fn add_to(mut command: Command, flags: &[Flag], collectors: &[&'static Collector]) -> Command {
     for flag in flags {
         command = match flag.kind {
-            FlagKind::Value => command.arg(argument(flag).default_value(flag.default).action(ArgAction::Set)),
+            FlagKind::Value => command.arg({
+                // Given twice, the last one counts.
+                argument(flag).default_value(flag.default).action(ArgAction::Set).overrides_with(flag.name)
+            }),
             FlagKind::List => command.arg(argument(flag).action(ArgAction::Append)),
             FlagKind::Switch => switch(command, flag.name.to_owned(), flag.help, flag.hidden),
         };
@@ -206,12 +209,7 @@ pub(crate) fn add_to(mut command: Command, flags: &[Flag], collectors: &[&'stati
 
 fn argument(flag: &Flag) -> Arg {
     // A value may begin with a dash, as kingpin has it.
-    Arg::new(flag.name)
-        .long(flag.name)
-        .help(flag.help)
-        .hide(flag.hidden)
-        .allow_hyphen_values(true)
-        .overrides_with(flag.name)
+    Arg::new(flag.name).long(flag.name).help(flag.help).hide(flag.hidden).allow_hyphen_values(true)
 }
 
 fn switch(

@@ -18,7 +18,7 @@ fn render_thresholds(arguments: &[String]) -> Result<String, ConfigError> {
         [file] => file,
         _ => return Err(ConfigError::new("give one file, or none")),
     };
-    let text =
-        std::fs::read_to_string(file).map_err(|error| ConfigError::new(format!("reading {file}: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| ConfigError::new(format!("reading {file}: {error}")))?;
     thresholds::render(&text).map_err(|error| ConfigError::new(format!("{file}: {error}")))
 }
