@@ -1,4 +1,5 @@
 //! The program itself: scraped by a real Prometheus, and given what it cannot use.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
 mod prometheus;
