@@ -3,5 +3,6 @@
 
 mod bad_sources;
 mod http;
+mod kept_data;
 mod meeting_scrapes;
 mod support;
