@@ -1,12 +1,13 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Arg, ArgMatches, Command};
+use anyhow::{Result, bail};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::say::{complain, say};
-use crate::{catalogue, lint, setup, test};
+use crate::{bench, catalogue, lint, setup, test};
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
@@ -34,7 +35,26 @@ fn command() -> Command {
         .subcommand(
             Command::new("lint").about("Format, tidy, contract of rules and dashboards, clippy, licences"),
         )
+        .subcommand(bench_command())
+        .subcommand(Command::new(bench::SUBCOMMAND).hide(true).arg(Arg::new("job").required(true)))
         .subcommand(Command::new("catalogue").about("Print every family of every exporter as a table"))
+}
+
+fn bench_command() -> Command {
+    let number = |name: &'static str, default: &'static str| {
+        Arg::new(name).long(name).default_value(default).value_parser(value_parser!(usize))
+    };
+    Command::new("bench")
+        .about("Measure an exporter beside the one people run today")
+        .arg(Arg::new("exporter").default_value("node").help(format!("One of: {}", bench::names())))
+        .arg(number("n", "1000").help("Scrapes in each phase"))
+        .arg(number("interfaces", "3").help("Network interfaces they see (odd; needs root)"))
+        .arg(
+            Arg::new("binary")
+                .long("binary")
+                .value_parser(value_parser!(PathBuf))
+                .help("Measure this program instead of a release build"),
+        )
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
@@ -49,14 +69,26 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
         }
         Some(("lint", _)) => return lint::run(),
         Some(("catalogue", _)) => say(catalogue::tsv().trim_end()),
-        _ => unreachable_subcommand(),
+        Some(("bench", args)) => return bench::run(&bench_options(args)),
+        Some((bench::SUBCOMMAND, args)) => return bench::inside(&text(args, "job")),
+        // clap lets no other name through.
+        _ => bail!("this subcommand is declared and not implemented"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// clap lets no other name through.
-fn unreachable_subcommand() {
-    complain("xtask: a subcommand is declared and not implemented");
+fn bench_options(args: &ArgMatches) -> bench::Options {
+    let number = |name| args.get_one(name).copied().unwrap_or_default();
+    bench::Options {
+        name: text(args, "exporter"),
+        scrapes: number("n"),
+        interfaces: number("interfaces"),
+        binary: args.get_one("binary").cloned(),
+    }
+}
+
+fn text(args: &ArgMatches, name: &str) -> String {
+    args.get_one(name).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

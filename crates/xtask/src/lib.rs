@@ -1,5 +1,6 @@
 //! The repository's chores, as a library so that the same checks run as tests.
 
+mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod contract;
