@@ -1,6 +1,6 @@
 //! What every alert must carry, and where its links must lead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -155,8 +155,8 @@ fn can_stay_silent(text: &str) -> bool {
 /// One alert at one severity.
 pub(super) struct Defined {
     pub(super) place: String,
-    /// Asks for no metric, so it can never be silent: a dead man's switch.
-    pub(super) constant: bool,
+    /// The scraped metrics it rests on, recording rules followed down. None for a dead man's switch.
+    pub(super) sources: BTreeSet<String>,
 }
 
 /// Every pair of alert and severity, for the tests' coverage.
@@ -166,10 +166,30 @@ pub(super) fn pairs(files: &[RuleFile]) -> BTreeMap<(String, String), Defined> {
         .iter()
         .flat_map(RuleFile::alerts)
         .map(|(place, name, rule)| {
-            let constant = flow::metric_names(&rule.expr).is_empty();
-            ((name.to_owned(), severity(rule)), Defined { place, constant })
+            let mut sources = BTreeSet::new();
+            follow(&rule.expr, files, &mut BTreeSet::new(), &mut sources);
+            ((name.to_owned(), severity(rule)), Defined { place, sources })
         })
         .collect()
+}
+
+/// Adds the metrics of `expr` that no rule records, and those behind the recorded ones.
+fn follow(expr: &str, files: &[RuleFile], seen: &mut BTreeSet<String>, sources: &mut BTreeSet<String>) {
+    for name in flow::metric_names(expr) {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let mut is_recorded = false;
+        for (_, _, rule) in
+            files.iter().flat_map(RuleFile::rules).filter(|(_, _, r)| r.record.as_ref() == Some(&name))
+        {
+            is_recorded = true;
+            follow(&rule.expr, files, seen, sources);
+        }
+        if !is_recorded {
+            sources.insert(name);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ mod rule_tests;
 mod rules;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::Path;
 
 use anyhow::Result;
 
 pub use catalogue::{Catalogue, Kind, Row, to_tsv};
 
+use crate::Violation;
 use known::Known;
 
 /// Prometheus' scrape interval in this repository; ranges are judged by it.
@@ -29,21 +29,6 @@ pub const SCRAPE_INTERVAL_SECONDS: u64 = 15;
 
 /// Labels our target files and service discovery put on every series.
 pub const TARGET_LABELS: [&str; 6] = ["env", "host", "instance", "job", "service", "system"];
-
-/// One broken clause.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Violation {
-    /// File, and where in it: a rule, a panel.
-    pub place: String,
-    /// What is wrong, and the cure where it is not plain.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)
-    }
-}
 
 /// Collects violations of one place at a time.
 #[derive(Debug, Default)]
@@ -55,7 +40,7 @@ struct Report {
 
 impl Report {
     fn add(&mut self, place: &str, what: impl Into<String>) {
-        self.violations.push(Violation { place: place.to_owned(), what: what.into() });
+        self.violations.push(Violation::new(place, what));
     }
 
     fn add_all(&mut self, place: &str, all: impl IntoIterator<Item = String>) {

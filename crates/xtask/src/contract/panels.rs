@@ -80,9 +80,9 @@ fn check_target(target: &Value, known: &Known<'_>, place: &str, report: &mut Rep
         let Some(metric) = known.get(&name) else { continue };
         for filter in FILTERS.iter().filter(|filter| metric.labels.has(filter)) {
             let by_variable = |m: &Matcher| m.name == *filter && query::mentions(&m.value, filter);
-            // A threshold is data about a system, and has a default one.
-            let by_constant = |m: &Matcher| name == "alert_threshold" && m.name == *filter;
-            if !selector.matchers.matchers.iter().any(|m| by_variable(m) || by_constant(m)) {
+            // Thresholds are data about all systems and a default one; a panel joins them with what it shows.
+            let is_data = name == "alert_threshold";
+            if !is_data && !selector.matchers.matchers.iter().any(by_variable) {
                 report.add(&place, format!("{name} is not filtered by {filter}: {filter}=~\"${filter}\""));
             }
         }

@@ -43,9 +43,11 @@ groups:
         r#"
 rule_files: [../rules/toy/alerts.yml]
 tests:
-  - input_series: []
+  - input_series: [{series: 'toy_used_bytes{box="a"}', values: '9x9'}, {series: 'toy_size_bytes{box="a"}', values: '9x9'}]
     alert_rule_test:
       - {eval_time: 5m, alertname: ToyBoxFull, exp_alerts: [{exp_labels: {severity: warning, component: toy}}]}
+  - input_series: []
+    alert_rule_test:
       - {eval_time: 1m, alertname: ToyBoxFull, exp_alerts: []}
 "#,
     ),

@@ -226,17 +226,23 @@ fn alerts_are_tested() -> Result {
     each(&[
         (
             TESTS,
-            "eval_time: 5m, alertname: ToyBoxFull, exp_alerts: [{exp_labels: {severity: warning, component: toy}}]",
-            "eval_time: 5m, alertname: ToyBoxFull",
-            "no test in prometheus/tests sees ToyBoxFull (warning) fire",
+            ", exp_alerts: [{exp_labels: {severity: warning, component: toy}}]",
+            "",
+            "sees ToyBoxFull (warning) fire",
         ),
         (
             TESTS,
-            "      - {eval_time: 1m, alertname: ToyBoxFull, exp_alerts: []}\n",
-            "",
+            "{eval_time: 1m, alertname: ToyBoxFull, exp_alerts: []}",
+            "{eval_time: 1m, alertname: ToyBoxFull, exp_alerts: [{exp_labels: {severity: warning}}]}",
             "(warning) stay silent",
         ),
         (TESTS, "severity: warning", "severity: critical", "(warning) fire"),
+        (
+            TESTS,
+            "- input_series: []",
+            "- input_series: [{series: 'toy_size_bytes{box=\"b\"}', values: 1}]",
+            "when none of its metrics is there",
+        ),
         (
             TESTS,
             "1m, alertname: ToyBoxFull, exp_alerts: []}",

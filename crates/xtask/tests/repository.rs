@@ -1,0 +1,21 @@
+//! This repository keeps its own rules: what `cargo xtask lint` checks beside format and clippy.
+
+use xtask::contract::{self, Catalogue};
+use xtask::{Violation, catalogue, repo, tidy};
+
+fn list(violations: &[Violation]) -> String {
+    violations.iter().map(|violation| format!("\n{violation}")).collect()
+}
+
+#[test]
+fn is_tidy() {
+    let found = tidy::check(&repo::root()).unwrap();
+    assert!(found.is_empty(), "{}", list(&found));
+}
+
+#[test]
+fn rules_and_dashboards_keep_the_contract() {
+    let known = Catalogue::from_rows(&catalogue::rows()).unwrap();
+    let found = contract::check(&repo::root(), &known).unwrap();
+    assert!(found.is_empty(), "{}", list(&found));
+}
