@@ -176,7 +176,10 @@ impl Sink {
 
     /// Ends the run with what `collect` returned.
     pub(crate) fn detach(&mut self, result: Result<(), CollectError>, earlier: Option<&Run>) {
-        if result.is_ok() && self.collectors.len() == 1 {
+        // A source of one collector need not begin and end it.
+        let implicit =
+            self.run.as_ref().is_some_and(|run| matches!(&run.parts()[..], [Part { outcome: None, .. }]));
+        if result.is_ok() && implicit {
             self.commit();
         }
         self.page.clear();
