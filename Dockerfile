@@ -1,4 +1,6 @@
 # A static binary and nothing else. No BuildKit features, so the legacy builder takes it too.
+# The tag is the channel of rust-toolchain.toml, which itself stays outside (.dockerignore): it asks for rustfmt and
+# clippy, and rustup would download them here.
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY . .
