@@ -15,6 +15,7 @@ mod health;
 mod http;
 pub mod log;
 mod plan;
+pub mod probe;
 mod prom;
 mod registry;
 mod run;

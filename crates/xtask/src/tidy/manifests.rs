@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::{Violation, repo};
 
 /// What a crate takes from the workspace.
-const INHERITED: [&str; 6] = ["edition", "license", "publish", "repository", "rust-version", "version"];
+const INHERITED: [&str; 5] = ["edition", "license", "publish", "rust-version", "version"];
 
 /// Workspace dependencies that keep their default features, each with its reason.
 const WITH_DEFAULTS: [(&str, &str); 1] = [("serde_yaml", "it has no features")];
