@@ -16,6 +16,7 @@ static EXPORTER: Exporter = Exporter {
     collectors: || vec![&GOOD, &BAD],
     flags: Vec::new,
     sources: |_: &Settings| Ok(Vec::new()),
+    probes: |_| Ok(Vec::new()),
     discover: || None,
 };
 
