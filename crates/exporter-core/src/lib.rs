@@ -19,6 +19,7 @@ pub mod probe;
 mod prom;
 mod registry;
 mod run;
+mod secret;
 mod source;
 
 pub use exporter::{ConfigError, Discovered, Exporter};
@@ -30,6 +31,7 @@ pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
 pub use run::{all_in_one, standalone};
+pub use secret::Secret;
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,
     SourceSpec,
