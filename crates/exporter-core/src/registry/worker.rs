@@ -26,6 +26,7 @@ pub(crate) struct Job {
 
 impl Job {
     fn execute(mut self) {
+        self.sink.started();
         let result = super::caught(|| self.source.collect(&self.run.scrape, &mut self.sink));
         self.slot.ended(BoxedSource::Blocking(self.source), self.sink, &self.run, result);
     }
