@@ -19,6 +19,7 @@ pub(crate) fn common_flags() -> Vec<Flag> {
             "20000",
             "Series of one family beyond this are dropped and counted.",
         ),
+        Flag::switch("web.enable-lifecycle", false, "Reload at POST /-/reload; SIGHUP always does."),
         Flag::value("log.level", "info", "debug, info, warn or error."),
         Flag::value("log.format", "logfmt", "logfmt or json."),
     ]

@@ -6,6 +6,7 @@
 //! how long. Nothing here knows a concrete exporter or a client library.
 #![forbid(unsafe_code)]
 
+mod blueprint;
 mod build;
 mod cli;
 mod config;
@@ -16,7 +17,7 @@ mod http;
 pub mod log;
 mod plan;
 pub mod probe;
-mod prom;
+pub mod prom;
 mod registry;
 mod run;
 mod secret;
@@ -26,7 +27,7 @@ pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
 pub use flags::{Flag, Settings};
-pub use http::{App, AppOptions, Instance, serve};
+pub use http::{App, AppOptions, Instance, Reload, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};

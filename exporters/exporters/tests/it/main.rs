@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod prometheus;
+mod reload;
 mod support;
 mod thresholds;
