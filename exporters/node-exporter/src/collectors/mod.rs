@@ -1,7 +1,18 @@
 //! The collectors: one file each, one line each in the table.
 
+mod cpu;
+mod cpufreq;
+mod diskstats;
+mod filesystem;
 mod loadavg;
 mod meminfo;
+mod net;
+mod os;
+mod stat;
+mod time;
+mod udev;
+mod uname;
+mod vmstat;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
 
@@ -10,13 +21,30 @@ use crate::context::{self, Context};
 /// A source: what it fills, the flags it reads, and how it is made.
 struct Entry {
     collectors: &'static [&'static Collector],
-    flags: &'static [Flag],
+    flags: &'static [&'static [Flag]],
     source: fn(&Context) -> Result<BoxedSource, ConfigError>,
 }
 
+const fn entry(
+    collectors: &'static [&'static Collector],
+    flags: &'static [&'static [Flag]],
+    source: fn(&Context) -> Result<BoxedSource, ConfigError>,
+) -> Entry {
+    Entry { collectors, flags, source }
+}
+
 static TABLE: &[Entry] = &[
-    Entry { collectors: &[&loadavg::LOADAVG], flags: &[], source: loadavg::source },
-    Entry { collectors: &[&meminfo::MEMINFO], flags: &[], source: meminfo::source },
+    entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
+    entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
+    entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
+    entry(&[&filesystem::FILESYSTEM], &[filesystem::FLAGS], filesystem::source),
+    entry(&[&loadavg::LOADAVG], &[], loadavg::source),
+    entry(&[&meminfo::MEMINFO], &[], meminfo::source),
+    entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
+    entry(&[&os::OS], &[], os::source),
+    entry(&[&time::TIME], &[], time::source),
+    entry(&[&uname::UNAME], &[], uname::source),
+    entry(&[&vmstat::VMSTAT], &[vmstat::FLAGS], vmstat::source),
 ];
 
 pub(crate) fn all() -> Vec<&'static Collector> {
@@ -24,7 +52,8 @@ pub(crate) fn all() -> Vec<&'static Collector> {
 }
 
 pub(crate) fn flags() -> Vec<Flag> {
-    context::FLAGS.iter().chain(TABLE.iter().flat_map(|entry| entry.flags)).copied().collect()
+    let own = TABLE.iter().flat_map(|entry| entry.flags.iter().copied().flatten());
+    context::FLAGS.iter().chain(own).copied().collect()
 }
 
 /// The sources with at least one collector switched on.
