@@ -8,6 +8,7 @@
 
 mod blueprint;
 mod build;
+mod catalogue;
 mod cli;
 mod config;
 mod exporter;
@@ -23,6 +24,7 @@ mod run;
 mod secret;
 mod source;
 
+pub use catalogue::{CatalogueRow, own_catalogue};
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};

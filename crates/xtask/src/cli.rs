@@ -68,7 +68,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
             return test::run(&args);
         }
         Some(("lint", _)) => return lint::run(),
-        Some(("catalogue", _)) => say(catalogue::tsv().trim_end()),
+        Some(("catalogue", _)) => say(catalogue::tsv(&crate::repo::root())?.trim_end()),
         Some(("bench", args)) => return bench::run(&bench_options(args)),
         Some((bench::SUBCOMMAND, args)) => return bench::inside(&text(args, "job")),
         // clap lets no other name through.

@@ -20,6 +20,8 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use exposition::Page;
+
 use crate::exporter::{ConfigError, Exporter};
 use crate::probe::Probes;
 use crate::registry::Registry;
@@ -175,6 +177,12 @@ impl fmt::Debug for App {
             .field("instances", &self.instances())
             .finish_non_exhaustive()
     }
+}
+
+/// What every program says of itself: `process_*`, the server's own metrics, and the registry's counters.
+pub(crate) fn put_own(program: &str, page: &mut Page) {
+    Process::new().put(page);
+    OwnMetrics::new(program).put(page);
 }
 
 /// The pairs of a URL's query string, percent-decoded.
