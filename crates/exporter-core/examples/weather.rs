@@ -11,8 +11,8 @@ use exporter_core::prom::mounted;
 use exporter_core::prom::prometheus_client::metrics::counter::Counter;
 use exporter_core::prom::prometheus_client::registry::Registry;
 use exporter_core::{
-    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Exporter, Family, Flag, Scrape, Settings,
-    Sink, SourceSpec,
+    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Exporter, Family, Flag, Scrape,
+    Settings, Sink, SourceSpec,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,8 +37,9 @@ impl BlockingSource for Stations {
             .map_err(|error| CollectError::failed(format!("reading {}: {error}", self.file.display())))?;
         self.reads.inc();
         for line in text.lines() {
-            let (station, celsius) = parse(line)
-                .ok_or_else(|| CollectError::failed(format!("{line:?}: write a station and a temperature")))?;
+            let (station, celsius) = parse(line).ok_or_else(|| {
+                CollectError::failed(format!("{line:?}: write a station and a temperature"))
+            })?;
             sink.put(&TEMPERATURE, [&station], celsius);
         }
         Ok(())
@@ -67,7 +68,9 @@ static EXPORTER: Exporter = Exporter {
     default_port: 9900,
     about: "Readings of weather stations.",
     collectors: || vec![&STATIONS, &READS],
-    flags: || vec![Flag::value("station.file", "stations.txt", "Stations and their temperatures, one a line.")],
+    flags: || {
+        vec![Flag::value("station.file", "stations.txt", "Stations and their temperatures, one a line.")]
+    },
     sources,
     probes: |_| Ok(Vec::new()),
     discover: || None,

@@ -44,6 +44,26 @@ impl Flag {
         Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false }
     }
 
+    /// Its name, without dashes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it is where it is not given.
+    pub const fn default(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it does.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether `--help` leaves it out.
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Its value is a file that is read when instances are made: a reload makes them anew when its content has changed.
     #[must_use]
     pub const fn file(mut self) -> Self {

@@ -25,6 +25,7 @@ mod secret;
 mod source;
 
 pub use catalogue::{CatalogueRow, own_catalogue};
+pub use cli::common_flags;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
