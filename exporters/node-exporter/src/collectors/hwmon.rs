@@ -165,11 +165,17 @@ fn look_up(name: String, directory: &Path, sensors: &mut Filter, reader: &mut Re
         }
         let (kind, _, property) = parts;
         if property == "label" {
-            let label = reader.text(&path).map(|label| cleaned(&label)).filter(|label| !label.is_empty());
+            let label = reader.text(&path).filter(|label| !label.is_empty());
             chip.labels.extend(label.map(|label| (sensor, label)));
         } else {
             let (family, scale, counter) = meaning(kind, property, plain.contains(&sensor));
             chip.readings.push(Reading { path, sensor, family, scale, counter });
+        }
+    }
+    for reading in chip.readings.iter_mut().filter(|reading| reading.sensor.starts_with("freq")) {
+        // The peer names clocks, and only those, by their labels.
+        if let Some((_, label)) = chip.labels.iter().find(|(sensor, _)| *sensor == reading.sensor) {
+            reading.sensor = cleaned(label);
         }
     }
     chip.readings.sort_by(|a, b| (&a.family, &a.sensor).cmp(&(&b.family, &b.sensor)));
