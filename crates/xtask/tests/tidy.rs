@@ -82,7 +82,7 @@ fn no_path_of_one_machine() -> Result {
 fn crates_inherit() -> Result {
     let cut = |line: &'static str| move |text: &str| text.replacen(line, "", 1);
     let file = "crates/toy/Cargo.toml";
-    for key in ["version", "edition", "rust-version", "license", "repository", "publish"] {
+    for key in ["version", "edition", "rust-version", "license", "publish"] {
         let line = format!("\n{key}.workspace = true");
         one(file, |text| text.replacen(&line, "", 1), &format!("must have {key}.workspace"))?;
     }
