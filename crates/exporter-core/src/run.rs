@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,7 +70,9 @@ async fn run(plan: Plan) -> Result<(), Exit> {
     for listener in &listeners {
         announce(&plan.app, listener);
     }
+    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone()));
     serve(plan.app, listeners, shutdown).await;
+    reloads.abort();
     Ok(())
 }
 
@@ -94,7 +97,7 @@ fn announce(app: &App, listener: &TcpListener) {
         _ => address.to_string(),
     };
     tracing::info!(url = format!("http://{address}/"), "listening");
-    for instance in app.instances() {
+    for instance in app.instances().iter() {
         let url = format!("http://{address}{}", instance.path);
         let collectors = instance.registry.collectors().count();
         tracing::info!(
@@ -104,6 +107,14 @@ fn announce(app: &App, listener: &TcpListener) {
             collectors,
             "serving"
         );
+    }
+}
+
+async fn reload_at_hangup(app: Arc<App>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        // The result is logged and counted.
+        let _ = app.clone().reload().await;
     }
 }
 

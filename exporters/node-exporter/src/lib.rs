@@ -6,7 +6,11 @@
 
 mod collectors;
 mod context;
+mod filter;
+mod libc_calls;
+mod netlink;
 mod read;
+mod source;
 mod text;
 
 use exporter_core::{Discovered, Exporter};

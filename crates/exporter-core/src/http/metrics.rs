@@ -15,7 +15,8 @@ use super::encode::Encoder;
 use super::route::text;
 use super::{App, HttpResponse, Instance};
 use crate::build;
-use crate::registry::Filter;
+use crate::probe::{ProbeError, Probes};
+use crate::registry::{Filter, Registry};
 
 /// Prometheus says by this header how long it will wait.
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -42,35 +43,72 @@ impl App {
 
     async fn page(&self, instance: Option<&Instance>, request: &Request<Incoming>) -> HttpResponse {
         let deadline = Instant::now() + budget(request.headers());
-        let filter = match Filter::parse(
-            request.uri().query().unwrap_or_default(),
-            instance.into_iter().flat_map(|instance| instance.registry.collectors()),
-        ) {
-            Ok(filter) => filter,
-            Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
-        };
-        let format = negotiate(request.headers());
         let mut extra = Page::new();
         if self.with_process && (instance.is_none() || self.own_path.is_none()) {
             self.process.put(&mut extra);
             self.own.put(&mut extra);
         }
-        let body = match instance {
+        match instance {
             Some(instance) => {
                 build::put(&mut extra, instance.exporter.namespace);
-                let collected = instance.registry.collect(&filter, deadline).await;
-                self.encode(request.headers(), |encoder| {
-                    let options = Options { family_cap: self.family_cap, ..Options::new(format) };
-                    collected.write(&[&extra], options, &mut encoder.assembly, &mut encoder.text);
-                })
+                self.registry_page(&instance.registry, &extra, request, deadline).await
             }
-            None => self.encode(request.headers(), |encoder| {
-                let names = |name: &str| filter.names(name);
-                let options = Options { names: Some(&names), ..Options::new(format) };
-                encoder.assembly.write(&[&extra], &options, &mut encoder.text);
+            None => self.encoded(request.headers(), |format, encoder| {
+                encoder.assembly.write(&[&extra], &Options::new(format), &mut encoder.text);
             }),
+        }
+    }
+
+    /// The page of a target that the URL names.
+    pub(crate) async fn probe(
+        &self,
+        instance: &Instance,
+        probes: &Probes,
+        request: &Request<Incoming>,
+    ) -> HttpResponse {
+        let deadline = Instant::now() + budget(request.headers());
+        let parameters: Vec<_> = super::query_pairs(request.uri().query().unwrap_or_default()).collect();
+        let refused = |error: ProbeError| {
+            let status = match error {
+                ProbeError::BadRequest(_) => StatusCode::BAD_REQUEST,
+                ProbeError::Refused(_) => StatusCode::FORBIDDEN,
+                ProbeError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            text(status, format!("{}: {error}\n", instance.exporter.name))
         };
-        match body {
+        let registry = match probes.target(&parameters) {
+            Ok(registry) => registry,
+            Err(error) => return refused(error),
+        };
+        let _place = match probes.place(deadline).await {
+            Ok(place) => place,
+            Err(error) => return refused(error),
+        };
+        self.registry_page(&registry, &Page::new(), request, deadline).await
+    }
+
+    async fn registry_page(
+        &self,
+        registry: &Registry,
+        extra: &Page,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> HttpResponse {
+        let query = request.uri().query().unwrap_or_default();
+        let filter = match Filter::parse(query, registry.collectors()) {
+            Ok(filter) => filter,
+            Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        };
+        let collected = registry.collect(&filter, deadline).await;
+        self.encoded(request.headers(), |format, encoder| {
+            let options = Options { family_cap: self.family_cap, ..Options::new(format) };
+            collected.write(&[extra], options, &mut encoder.assembly, &mut encoder.text);
+        })
+    }
+
+    fn encoded(&self, headers: &HeaderMap, write: impl FnOnce(Format, &mut Encoder)) -> HttpResponse {
+        let format = negotiate(headers);
+        match self.encode(headers, |encoder| write(format, encoder)) {
             Ok((body, gzip)) => response(format, body, gzip),
             Err(error) => {
                 self.own.encoding_failed();

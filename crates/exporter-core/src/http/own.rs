@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use std::time::SystemTime;
+
 use crate::prom;
 
 type Labels = [(&'static str, &'static str); 1];
@@ -19,15 +21,19 @@ pub(crate) struct OwnMetrics {
     requests: Family<Labels, Counter>,
     in_flight: Gauge,
     errors: Family<Labels, Counter>,
+    reload_successful: Gauge,
+    reload_time: Gauge,
 }
 
 impl OwnMetrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(program: &str) -> Self {
         let mut registry = Registry::default();
         let own = Self {
             requests: Family::default(),
             in_flight: Gauge::default(),
             errors: Family::default(),
+            reload_successful: Gauge::default(),
+            reload_time: Gauge::default(),
             registry: Registry::default(),
         };
         // Counters that nothing has raised yet are there with 0, so that a first increase is seen.
@@ -48,7 +54,28 @@ impl OwnMetrics {
             "Errors while a page was made, by cause",
             own.errors.clone(),
         );
+        let prefix = program.replace('-', "_");
+        registry.register(
+            format!("{prefix}_config_last_reload_successful"),
+            "Whether the configuration was good when it was last loaded",
+            own.reload_successful.clone(),
+        );
+        registry.register(
+            format!("{prefix}_config_last_reload_success_timestamp_seconds"),
+            "When a good configuration was last loaded, in seconds since 1970",
+            own.reload_time.clone(),
+        );
+        own.reloaded(true);
         Self { registry, ..own }
+    }
+
+    /// A configuration was loaded, or was not.
+    pub(crate) fn reloaded(&self, good: bool) {
+        self.reload_successful.set(i64::from(good));
+        if good {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.reload_time.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        }
     }
 
     pub(crate) fn begin(&self) -> InFlight<'_> {

@@ -36,7 +36,7 @@ pub async fn serve(app: Arc<App>, listeners: Vec<TcpListener>, shutdown: impl Fu
         .map(|listener| tokio::spawn(accept(listener, places.clone(), sender.clone())))
         .collect();
     drop(sender);
-    app.instances.iter().for_each(|instance| instance.registry.start());
+    app.instances().iter().for_each(|instance| instance.registry.start());
     app.ready.store(true, Ordering::Relaxed);
     let mut shutdown = std::pin::pin!(shutdown);
     loop {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
+use crate::catalogue::{DURATION, LAST_SUCCESS, SUCCESS};
 use crate::source::{Outcome, Part};
 
 /// Families beyond this many are not told apart in the count of dropped series.
@@ -112,19 +113,19 @@ impl Registry {
     }
 
     fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
-        let name = format!("{}_scrape_collector_duration_seconds", self.namespace);
+        let name = format!("{}{}", self.namespace, DURATION.0);
         for (collector, status) in results {
-            put(page, &name, Kind::Gauge, "Time that a collector took.", &[("collector", collector)], {
+            put(page, &name, Kind::Gauge, DURATION.1, &[("collector", collector)], {
                 status.duration.as_secs_f64()
             });
         }
-        let name = format!("{}_scrape_collector_success", self.namespace);
+        let name = format!("{}{}", self.namespace, SUCCESS.0);
         for (collector, status) in results {
             put(
                 page,
                 &name,
                 Kind::Gauge,
-                "Whether a collector has filled its families.",
+                SUCCESS.1,
                 &[("collector", collector)],
                 f64::from(u8::from(status.outcome.success())),
             );
@@ -133,11 +134,10 @@ impl Registry {
 
     /// When collectors whose data may be served again last ended well: the age of what is on the page.
     fn put_succeeded(&self, page: &mut Page, succeeded: &[(&'static str, SystemTime)]) {
-        let name = format!("{}_collector_last_success_timestamp_seconds", self.namespace);
+        let name = format!("{}{}", self.namespace, LAST_SUCCESS.0);
         for (collector, at) in succeeded {
             let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-            let help = "When a collector last filled its families, in seconds since 1970.";
-            put(page, &name, Kind::Gauge, help, &[("collector", collector)], at);
+            put(page, &name, Kind::Gauge, LAST_SUCCESS.1, &[("collector", collector)], at);
         }
     }
 

@@ -28,13 +28,14 @@ struct Server {
 
 impl Server {
     fn start(max_requests: u64, acts: &[(Kind, &'static exporter_core::Collector, Act)]) -> Self {
-        let instance = |name: &str| Instance {
-            exporter: &EXPORTER,
-            name: name.to_owned(),
-            path: format!("/test/{name}/metrics"),
-            registry: registry(
-                acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect(),
-            ),
+        let instance = |name: &str| {
+            let specs = acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect();
+            Arc::new(Instance::new(
+                &EXPORTER,
+                name.to_owned(),
+                format!("/test/{name}/metrics"),
+                registry(specs),
+            ))
         };
         let options = AppOptions {
             program: "test-exporter",
@@ -42,6 +43,7 @@ impl Server {
             own_metrics: true,
             max_requests,
             family_cap: 1000,
+            lifecycle: false,
         };
         let app = Arc::new(App::new(options, vec![instance("a"), instance("b")]));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,5 +4,6 @@
 mod bad_input;
 mod compose;
 mod prometheus;
+mod reload;
 mod support;
 mod thresholds;
