@@ -71,9 +71,17 @@ impl Compose {
 
     /// The address of this machine in one of its networks.
     pub fn gateway(&self, network: &str) -> Result<String> {
-        let network = format!("{}_{network}", self.project);
-        let template = "{{range .IPAM.Config}}{{.Gateway}}{{end}}";
-        Ok(run(&["network", "inspect", "--format", template, &network])?.trim().to_owned())
+        self.network(network, "{{range .IPAM.Config}}{{.Gateway}}{{end}}")
+    }
+
+    /// This machine's interface in one of its networks.
+    pub fn bridge(&self, network: &str) -> Result<String> {
+        Ok(format!("br-{:.12}", self.network(network, "{{.Id}}")?))
+    }
+
+    fn network(&self, name: &str, template: &str) -> Result<String> {
+        let name = format!("{}_{name}", self.project);
+        Ok(run(&["network", "inspect", "--format", template, &name])?.trim().to_owned())
     }
 
     /// Takes it down, and fails if that leaves anything behind.

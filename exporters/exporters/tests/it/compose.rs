@@ -53,12 +53,17 @@ fn everything_is_scraped(stack: &Stack) -> Result {
     expect(stack, &format!(r#"up{{job="node",{labels}}}"#), 1.0, SCRAPED)
 }
 
-/// Not what the container alone would be.
+/// Not the container alone: it has no bridge, and a name of its own.
 fn it_is_this_host(stack: &Stack) -> Result {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let kilobytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.strip_suffix("kB"));
     let kilobytes: f64 = kilobytes.unwrap_or_default().trim().parse().map_err(Error::context("MemTotal"))?;
-    expect(stack, r#"node_memory_MemTotal_bytes{instance="host"}"#, kilobytes * 1024.0, SCRAPED)
+    expect(stack, r#"node_memory_MemTotal_bytes{instance="host"}"#, kilobytes * 1024.0, SCRAPED)?;
+    let bridge = stack.compose.bridge("monitoring")?;
+    expect(stack, &format!("count(node_network_receive_bytes_total{{device={bridge:?}}})"), 1.0, SCRAPED)?;
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    expect(stack, &format!("node_uname_info{{nodename={:?}}}", name.trim()), 1.0, SCRAPED)?;
+    expect(stack, r#"count(node_filesystem_size_bytes{mountpoint="/"} > 0)"#, 1.0, SCRAPED)
 }
 
 fn the_watchdog_arrives(sink: &exporter_testkit::sink::Sink) -> Result {
