@@ -1,6 +1,7 @@
 //! What an exporter is to the programs that run it: a name, flags, and sources made from settings.
 
 use crate::flags::{Flag, Settings};
+use crate::probe::ProbeSpec;
 use crate::source::{Collector, SourceSpec};
 
 /// An exporter. A binary runs one or several.
@@ -20,6 +21,8 @@ pub struct Exporter {
     pub flags: fn() -> Vec<Flag>,
     /// Makes the sources of one instance.
     pub sources: fn(&Settings) -> Result<Vec<SourceSpec>, ConfigError>,
+    /// Paths on which it answers for targets that the URL names; mostly none.
+    pub probes: fn(&Settings) -> Result<Vec<ProbeSpec>, ConfigError>,
     /// Looks for something to serve where nothing is configured.
     pub discover: fn() -> Option<Discovered>,
 }

@@ -6,19 +6,36 @@
 //! how long. Nothing here knows a concrete exporter or a client library.
 #![forbid(unsafe_code)]
 
+mod blueprint;
+mod build;
+mod catalogue;
+mod cli;
+mod config;
 mod exporter;
 mod flags;
+mod health;
 mod http;
 pub mod log;
+mod plan;
+pub mod probe;
+pub mod prom;
 mod registry;
+mod run;
+mod secret;
 mod source;
 
+pub use catalogue::{CatalogueRow, own_catalogue};
+pub use cli::common_flags;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
 pub use flags::{Flag, Settings};
+pub use http::{App, AppOptions, Instance, Reload, serve};
+pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
+pub use run::{all_in_one, standalone};
+pub use secret::Secret;
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,
     SourceSpec,

@@ -1,1 +1,5 @@
-fn main() {}
+//! The all-in-one.
+
+fn main() -> std::process::ExitCode {
+    exporter_core::all_in_one(&exporters::EXPORTERS)
+}

@@ -49,6 +49,18 @@ impl Reader {
         }
     }
 
+    /// The first of these files that can be read, and its content.
+    pub(crate) fn first<'p>(&mut self, paths: &'p [PathBuf]) -> Result<(&'p Path, &[u8]), ReadError> {
+        let mut failed = None;
+        for path in paths {
+            match self.fill(path) {
+                Ok(length) => return Ok((path, &self.buffer[..length])),
+                Err(source) => failed = Some(ReadError::Io { path: path.clone(), source }),
+            }
+        }
+        Err(failed.unwrap_or(ReadError::Io { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() }))
+    }
+
     /// The whole file through a parser; its error gets the path.
     pub(crate) fn parse<'a, T>(
         &'a mut self,

@@ -1,4 +1,189 @@
-//! The HTTP server.
+//! The HTTP server: bare hyper, one connection a task, everything bounded.
+
+mod encode;
+mod io;
+mod landing;
+mod metrics;
+mod own;
+mod process;
+mod route;
+mod serve;
+
+pub use serve::serve;
+
+pub(crate) use own::OwnMetrics;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use exposition::Page;
+
+use crate::exporter::{ConfigError, Exporter};
+use crate::probe::Probes;
+use crate::registry::Registry;
+use encode::Encoder;
+use process::Process;
+
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
+
+/// One target of one exporter, on its own path.
+#[derive(Debug)]
+pub struct Instance {
+    /// What it is an instance of.
+    pub exporter: &'static Exporter,
+    /// Tells it from others of the same exporter; the value of its `instance` label in `/sd`.
+    pub name: String,
+    /// Where its page is served.
+    pub path: String,
+    /// Its sources.
+    pub registry: Registry,
+    pub(crate) probes: Vec<Probes>,
+    pub(crate) fingerprint: Vec<String>,
+}
+
+impl Instance {
+    /// An instance without probes.
+    pub fn new(exporter: &'static Exporter, name: String, path: String, registry: Registry) -> Self {
+        Self { exporter, name, path, registry, probes: Vec::new(), fingerprint: Vec::new() }
+    }
+
+    /// Answers for targets that URLs name, too.
+    #[must_use]
+    pub fn with_probes(mut self, probes: Vec<Probes>) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// What it was made from, to find out at a reload whether it is still the same.
+    pub(crate) fn with_fingerprint(mut self, fingerprint: Vec<String>) -> Self {
+        self.fingerprint = fingerprint;
+        self
+    }
+
+    /// Where one of its probes is asked: beside the page, `/redis/main/scrape` beside `/redis/main/metrics`.
+    pub(crate) fn probe_path(&self, probes: &Probes) -> String {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}{}", probes.path())
+    }
+}
+
+/// Makes the instances anew, given those that run; those that are to be as they are are returned as they are.
+pub type Reload = dyn Fn(&[Arc<Instance>]) -> Result<Vec<Arc<Instance>>, ConfigError> + Send + Sync;
+
+/// What a server serves.
+pub struct App {
+    /// The program's name, for the landing page.
+    pub(crate) program: &'static str,
+    instances: Mutex<Arc<[Arc<Instance>]>>,
+    reload: Option<Box<Reload>>,
+    /// The page with `process_*` and the server's own metrics: a path of its own in the all-in-one, part of the one
+    /// instance's page in a program with one exporter.
+    pub(crate) own_path: Option<String>,
+    pub(crate) with_process: bool,
+    pub(crate) max_requests: u64,
+    pub(crate) family_cap: usize,
+    pub(crate) lifecycle: bool,
+    pub(crate) ready: AtomicBool,
+    pub(crate) own: OwnMetrics,
+    process: Process,
+    encoder: Mutex<Encoder>,
+}
+
+/// How an [`App`] answers.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// The program's name.
+    pub program: &'static str,
+    /// Where `process_*` and the server's own metrics are served; `None` puts them on the first instance's page.
+    pub own_path: Option<String>,
+    /// Whether `process_*` and the server's own metrics are served at all.
+    pub own_metrics: bool,
+    /// Scrapes at once; one more gets 503. 0 is no limit.
+    pub max_requests: u64,
+    /// Samples of one family beyond this many are dropped and counted.
+    pub family_cap: usize,
+    /// Whether `POST /-/reload` reloads.
+    pub lifecycle: bool,
+}
+
+impl App {
+    /// An application that is not ready yet.
+    pub fn new(options: AppOptions, instances: Vec<Arc<Instance>>) -> Self {
+        Self {
+            program: options.program,
+            instances: Mutex::new(instances.into()),
+            reload: None,
+            own_path: options.own_path,
+            with_process: options.own_metrics,
+            max_requests: options.max_requests,
+            family_cap: options.family_cap,
+            lifecycle: options.lifecycle,
+            ready: AtomicBool::new(false),
+            own: OwnMetrics::new(options.program),
+            process: Process::new(),
+            encoder: Mutex::default(),
+        }
+    }
+
+    /// Says how its instances are made anew.
+    #[must_use]
+    pub fn reloaded_by(mut self, reload: Box<Reload>) -> Self {
+        self.reload = Some(reload);
+        self
+    }
+
+    /// The instances, in the order in which they are listed.
+    pub fn instances(&self) -> Arc<[Arc<Instance>]> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the instances as the configuration is now. A bad one changes nothing. Scrapes under way finish on the
+    /// instance on which they began.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration; it is logged and counted, too.
+    pub async fn reload(self: Arc<Self>) -> Result<(), ConfigError> {
+        // Files are read, so off the thread that serves.
+        let app = self.clone();
+        let task = tokio::task::spawn_blocking(move || app.reload_now());
+        let result = task.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())));
+        match &result {
+            Ok(()) => tracing::info!(instances = self.instances().len(), "configuration loaded"),
+            Err(error) => tracing::error!(%error, "configuration not loaded; the one before stays"),
+        }
+        self.own.reloaded(result.is_ok());
+        result
+    }
+
+    fn reload_now(&self) -> Result<(), ConfigError> {
+        let Some(reload) = &self.reload else { return Ok(()) };
+        let instances = reload(&self.instances())?;
+        for instance in &instances {
+            instance.registry.start();
+        }
+        *self.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances.into();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("program", &self.program)
+            .field("instances", &self.instances())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every program says of itself: `process_*`, the server's own metrics, and the registry's counters.
+pub(crate) fn put_own(program: &str, page: &mut Page) {
+    Process::new().put(page);
+    OwnMetrics::new(program).put(page);
+}
 
 /// The pairs of a URL's query string, percent-decoded.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> {

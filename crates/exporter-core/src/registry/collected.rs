@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
+use crate::catalogue::{DURATION, LAST_SUCCESS, SUCCESS};
 use crate::source::{Outcome, Part};
 
 /// Families beyond this many are not told apart in the count of dropped series.
@@ -37,20 +38,14 @@ impl<'a> Collected<'a> {
         assembly: &mut Assembly,
         out: &mut Vec<u8>,
     ) -> usize {
-        let parts: Vec<Option<MutexGuard<'_, Vec<Part>>>> = self
-            .joined
-            .iter()
-            .map(|(_, joined)| match joined {
-                Joined::Run(run) => Some(run.parts()),
-                Joined::Stuck | Joined::Broken(_) => None,
-            })
-            .collect();
+        let parts: Vec<Parts<'_>> =
+            self.joined.iter().map(|(_, joined)| joined.run.as_ref().map(|run| run.parts())).collect();
         let own = self.own_page(&parts);
         let mut pages = Vec::with_capacity(parts.len() * 2 + extra.len() + 1);
         for ((slot, _), parts) in self.joined.iter().zip(&parts) {
-            for (collector, part) in slot.collectors().iter().zip(parts.iter().flat_map(|parts| parts.iter()))
-            {
-                if self.filter.selects(collector.name) {
+            for (at, part) in parts.iter().flat_map(|parts| parts.iter()).enumerate() {
+                let young = slot.spec().max_age(at).is_none_or(|age| part.is_younger(age));
+                if young && self.filter.selects(slot.collectors()[at].name) {
                     pages.push(&part.page);
                 }
             }
@@ -65,17 +60,25 @@ impl<'a> Collected<'a> {
     }
 
     /// Success and duration of each selected collector, and the registry's own counters.
-    fn own_page(&self, parts: &[Option<MutexGuard<'_, Vec<Part>>>]) -> Page {
+    fn own_page(&self, parts: &[Parts<'_>]) -> Page {
         let mut results = Vec::new();
+        let mut succeeded = Vec::new();
         for ((slot, joined), parts) in self.joined.iter().zip(parts) {
             for (at, collector) in slot.collectors().iter().enumerate() {
                 if self.filter.selects(collector.name) {
-                    results.push((collector.name, result(joined, parts.as_ref().map(|parts| &parts[at]))));
+                    let part = parts.as_ref().map(|parts| &parts[at]);
+                    results.push((collector.name, result(joined, part)));
+                    if let (Some(_), Some(at)) =
+                        (slot.spec().max_age(at), part.and_then(|part| part.succeeded))
+                    {
+                        succeeded.push((collector.name, at));
+                    }
                 }
             }
         }
         let mut page = Page::new();
         self.registry.put_results(&mut page, &results);
+        self.registry.put_succeeded(&mut page, &succeeded);
         self.registry.put_own(&mut page);
         let mut statuses = self.registry.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, status) in results {
@@ -85,15 +88,22 @@ impl<'a> Collected<'a> {
     }
 }
 
+/// What a run has committed, held while it is written.
+type Parts<'a> = Option<MutexGuard<'a, Vec<Part>>>;
+
 fn result(joined: &Joined, part: Option<&Part>) -> CollectorStatus {
-    let at = SystemTime::now();
-    let (outcome, duration) = match (joined, part) {
-        (Joined::Run(_), Some(Part { outcome: Some(outcome), duration, .. })) => (outcome.clone(), *duration),
-        (Joined::Run(run), _) => (Outcome::Timeout, run.scrape.started().elapsed()),
-        (Joined::Stuck, _) => (Outcome::Timeout, Duration::ZERO),
-        (Joined::Broken(why), _) => (Outcome::Error(why.clone()), Duration::ZERO),
+    let own = part.and_then(|part| part.outcome.clone());
+    let duration = match (&joined.run, part) {
+        (Some(_), Some(part)) if part.outcome.is_some() => part.duration,
+        (Some(run), _) => run.scrape.started().elapsed(),
+        (None, _) => Duration::ZERO,
     };
-    CollectorStatus { outcome, duration, samples: part.map_or(0, |part| part.page.len()), at }
+    CollectorStatus {
+        outcome: joined.instead.clone().or(own).unwrap_or(Outcome::Timeout),
+        duration,
+        samples: part.map_or(0, |part| part.page.len()),
+        at: SystemTime::now(),
+    }
 }
 
 impl Registry {
@@ -103,22 +113,31 @@ impl Registry {
     }
 
     fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
-        let name = format!("{}_scrape_collector_duration_seconds", self.namespace);
+        let name = format!("{}{}", self.namespace, DURATION.0);
         for (collector, status) in results {
-            put(page, &name, Kind::Gauge, "Time that a collector took.", &[("collector", collector)], {
+            put(page, &name, Kind::Gauge, DURATION.1, &[("collector", collector)], {
                 status.duration.as_secs_f64()
             });
         }
-        let name = format!("{}_scrape_collector_success", self.namespace);
+        let name = format!("{}{}", self.namespace, SUCCESS.0);
         for (collector, status) in results {
             put(
                 page,
                 &name,
                 Kind::Gauge,
-                "Whether a collector has filled its families.",
+                SUCCESS.1,
                 &[("collector", collector)],
                 f64::from(u8::from(status.outcome.success())),
             );
+        }
+    }
+
+    /// When collectors whose data may be served again last ended well: the age of what is on the page.
+    fn put_succeeded(&self, page: &mut Page, succeeded: &[(&'static str, SystemTime)]) {
+        let name = format!("{}{}", self.namespace, LAST_SUCCESS.0);
+        for (collector, at) in succeeded {
+            let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+            put(page, &name, Kind::Gauge, LAST_SUCCESS.1, &[("collector", collector)], at);
         }
     }
 

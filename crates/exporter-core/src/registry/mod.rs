@@ -1,6 +1,7 @@
 //! The registry owns time: when a source runs, who waits for it and for how long, and what is served when it does not
 //! come back.
 
+mod background;
 mod collected;
 mod filter;
 mod slot;
@@ -13,12 +14,14 @@ pub use status::CollectorStatus;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::exporter::ConfigError;
 use crate::source::{Collector, SourceSpec};
+use background::Background;
 use slot::{Joined, Slot};
 use status::Statuses;
 use worker::Worker;
@@ -35,6 +38,8 @@ pub struct Registry {
     progress: Arc<Notify>,
     statuses: Mutex<Statuses>,
     dropped: Mutex<BTreeMap<(String, &'static str), u64>>,
+    background: Background,
+    started: AtomicBool,
 }
 
 impl Registry {
@@ -54,16 +59,29 @@ impl Registry {
         Ok(Self {
             namespace,
             slots,
-            worker: Worker::new(progress.clone()),
+            worker: Arc::new(Worker::new(progress.clone())),
             progress,
             statuses: Mutex::default(),
             dropped: Mutex::default(),
+            background: Background::default(),
+            started: AtomicBool::new(false),
         })
     }
 
     /// The collectors that are switched on, in the order of the sources.
     pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
         self.slots.iter().flat_map(|slot| slot.collectors().iter().copied())
+    }
+
+    /// Starts the sources that run by themselves; they end with the registry. Needs a tokio runtime. A second call does
+    /// nothing.
+    pub fn start(&self) {
+        if self.started.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for slot in &self.slots {
+            self.background.start(slot, &self.worker);
+        }
     }
 
     /// Runs or joins the sources that `filter` selects and waits for them until `deadline`, no longer. What is not ready
@@ -79,9 +97,7 @@ impl Registry {
         self.worker.submit(jobs);
         self.wait(&joined, deadline).await;
         for (slot, joined) in &joined {
-            if let Joined::Run(run) = joined
-                && !run.is_done()
-            {
+            if let Some(run) = joined.pending() {
                 slot.lost(run);
             }
         }
@@ -93,7 +109,7 @@ impl Registry {
             let mut progress = std::pin::pin!(self.progress.notified());
             // Listen before looking, so that what ends between the two is not missed.
             progress.as_mut().enable();
-            if joined.iter().all(|(_, joined)| !matches!(joined, Joined::Run(run) if !run.is_done())) {
+            if joined.iter().all(|(_, joined)| joined.pending().is_none()) {
                 return;
             }
             let tick = deadline.min(Instant::now() + TICK);

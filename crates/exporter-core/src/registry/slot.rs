@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::worker::Job;
-use crate::source::{BoxedSource, CollectError, Collector, Outcome, Run, Sink, Source, SourceSpec};
+use crate::source::{BoxedSource, CollectError, Collector, Outcome, Part, Run, Sink, Source, SourceSpec};
 
 /// Deadlines in a row that an asynchronous source may lose before it is rebuilt.
 const LOST_BEFORE_REBUILD: u32 = 3;
@@ -27,6 +27,8 @@ struct Inner {
     state: State,
     /// Rebuilds since the last run that ended; sets the back-off.
     failures: u32,
+    /// The last run that ended, where its data may be served again.
+    kept: Option<Arc<Run>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,8 @@ enum State {
     Idle {
         source: BoxedSource,
         sink: Sink,
-        last: Arc<Run>,
+        /// A run whose memory may serve again.
+        spare: Arc<Run>,
     },
     Running {
         run: Arc<Run>,
@@ -51,13 +54,28 @@ enum State {
 
 /// What somebody who wants a source's data gets.
 #[derive(Debug)]
-pub(crate) enum Joined {
-    /// A run, new or under way.
-    Run(Arc<Run>),
-    /// Nothing: it hangs since an earlier scrape.
-    Stuck,
-    /// Nothing: it panicked or was given up, and is not rebuilt yet.
-    Broken(String),
+pub(crate) struct Joined {
+    /// Whose pages to serve.
+    pub(crate) run: Option<Arc<Run>>,
+    /// Whether that run is worth waiting for.
+    pub(crate) awaited: bool,
+    /// How it came out, where that is not the run's own result.
+    pub(crate) instead: Option<Outcome>,
+}
+
+impl Joined {
+    fn waiting(run: Arc<Run>) -> Self {
+        Self { run: Some(run), awaited: true, instead: None }
+    }
+
+    fn now(run: Option<Arc<Run>>, instead: Option<Outcome>) -> Self {
+        Self { run, awaited: false, instead }
+    }
+
+    /// The run, if it is not done yet and one should wait for it.
+    pub(crate) fn pending(&self) -> Option<&Arc<Run>> {
+        self.run.as_ref().filter(|run| self.awaited && !run.is_done())
+    }
 }
 
 impl Slot {
@@ -66,46 +84,77 @@ impl Slot {
         progress: Arc<Notify>,
     ) -> Result<Arc<Self>, crate::exporter::ConfigError> {
         let state = Self::idle(&spec, (spec.make)()?);
-        Ok(Arc::new(Self { spec, inner: Mutex::new(Inner { state, failures: 0 }), progress }))
+        let inner = Inner { state, failures: 0, kept: None };
+        Ok(Arc::new(Self { spec, inner: Mutex::new(inner), progress }))
     }
 
     pub(crate) fn collectors(&self) -> &[&'static Collector] {
         &self.spec.collectors
     }
 
-    /// Joins the run under way or starts one. Blocking sources are not started here but appended to `jobs`.
+    pub(crate) fn spec(&self) -> &SourceSpec {
+        &self.spec
+    }
+
+    /// What a scrape gets: the last data where the source keeps it, else a run under way or a new one. Blocking sources
+    /// are not started here but appended to `jobs`.
     pub(crate) fn join(self: &Arc<Self>, deadline: Instant, jobs: &mut Vec<Job>) -> Joined {
+        let mut inner = self.lock();
+        if !self.spec.is_served_from_last() {
+            return self.join_run(&mut inner, deadline, jobs);
+        }
+        let kept = inner.kept.clone().filter(|run| self.is_usable(run));
+        if self.spec.background.is_some() {
+            return match &kept {
+                Some(_) => Joined::now(kept, None),
+                None => Joined::now(inner.kept.clone(), Some(not_yet(&inner))),
+            };
+        }
+        match kept {
+            Some(run) if self.kept_parts(&run).iter().all(|kept| *kept) => Joined::now(Some(run), None),
+            Some(run) => {
+                let instead = self.join_run(&mut inner, deadline, jobs).instead;
+                Joined::now(Some(run), instead)
+            }
+            None => self.join_run(&mut inner, deadline, jobs),
+        }
+    }
+
+    /// Joins the run under way or starts one.
+    pub(crate) fn join_now(self: &Arc<Self>, deadline: Instant, jobs: &mut Vec<Job>) -> Joined {
+        self.join_run(&mut self.lock(), deadline, jobs)
+    }
+
+    fn join_run(self: &Arc<Self>, inner: &mut Inner, deadline: Instant, jobs: &mut Vec<Job>) -> Joined {
         let now = Instant::now();
         let budget = deadline.saturating_duration_since(now);
-        let mut inner = self.lock();
-        self.rebuild_if_due(&mut inner, now);
+        self.rebuild_if_due(inner, now);
         match std::mem::replace(&mut inner.state, State::Moving) {
-            State::Idle { source, sink, last } => {
-                let run = fresh(last, self.spec.collectors.len(), budget);
-                let (state, job) = self.start(source, sink, &run);
+            State::Idle { source, sink, spare } => {
+                let run = fresh(spare, self.spec.collectors.len(), budget);
+                let (state, job) = self.start(source, sink, &run, inner.kept.as_deref());
                 inner.state = state;
                 jobs.extend(job);
-                Joined::Run(run)
+                Joined::waiting(run)
             }
             State::Running { run, abort, lost } => {
                 let stuck = now.saturating_duration_since(run.scrape.started()) > budget;
-                if !stuck {
-                    run.scrape.extend(deadline);
-                }
                 inner.state = State::Running { run: run.clone(), abort, lost };
                 if stuck {
-                    self.count_lost(&mut inner, &run);
-                    Joined::Stuck
+                    self.count_lost(inner, &run);
+                    Joined::now(None, Some(Outcome::Timeout))
                 } else {
-                    Joined::Run(run)
+                    run.scrape.extend(deadline);
+                    Joined::waiting(run)
                 }
             }
             State::Broken { retry_at, why } => {
                 let told = format!("{why}; rebuilt in {} s", (retry_at - now).as_secs() + 1);
                 inner.state = State::Broken { retry_at, why };
-                Joined::Broken(told)
+                Joined::now(None, Some(Outcome::Error(told)))
             }
-            State::Moving => unreachable_state(),
+            // Set and replaced under one lock, so nobody ever finds it.
+            State::Moving => Joined::now(None, Some(Outcome::Timeout)),
         }
     }
 
@@ -114,8 +163,33 @@ impl Slot {
         self.count_lost(&mut self.lock(), run);
     }
 
-    fn start(self: &Arc<Self>, source: BoxedSource, mut sink: Sink, run: &Arc<Run>) -> (State, Option<Job>) {
-        sink.attach(run.clone());
+    /// Whether all parts are young enough to be served.
+    fn is_usable(&self, run: &Run) -> bool {
+        let parts = run.parts();
+        let mut parts = parts.iter().enumerate();
+        parts.all(|(at, part)| self.spec.max_age(at).is_some_and(|age| part.is_younger(age)))
+    }
+
+    /// Which collectors are young enough not to be asked again.
+    fn kept_parts(&self, run: &Run) -> Vec<bool> {
+        let kept = |(part, ttl): (&Part, &Option<Duration>)| {
+            ttl.is_some_and(|ttl| part.is_younger(ttl) && part.outcome.as_ref().is_some_and(Outcome::success))
+        };
+        run.parts().iter().zip(&self.spec.ttls).map(kept).collect()
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        source: BoxedSource,
+        mut sink: Sink,
+        run: &Arc<Run>,
+        earlier: Option<&Run>,
+    ) -> (State, Option<Job>) {
+        let kept = earlier.map(|earlier| self.kept_parts(earlier)).unwrap_or_default();
+        if let Some(earlier) = earlier {
+            run.keep(earlier, &kept);
+        }
+        sink.attach(run.clone(), kept);
         match source {
             BoxedSource::Async(source) => {
                 let task = tokio::spawn(self.clone().run_async(source, sink, run.clone()));
@@ -153,15 +227,18 @@ impl Slot {
         let current = matches!(&inner.state, State::Running { run: own, .. } if Arc::ptr_eq(own, run));
         match result {
             Ok(result) => {
-                sink.detach(result);
+                sink.detach(result, inner.kept.as_deref());
                 if current {
                     inner.failures = 0;
-                    inner.state = State::Idle { source, sink, last: run.clone() };
+                    let spare =
+                        if self.spec.keeps() { inner.kept.replace(run.clone()) } else { Some(run.clone()) };
+                    let spare = spare.unwrap_or_else(|| self.empty_run());
+                    inner.state = State::Idle { source, sink, spare };
                 }
             }
             Err(panic) => {
                 let why = format!("panicked: {panic}");
-                run.finish(&Outcome::Error(why.clone()));
+                run.finish(&Outcome::Error(why.clone()), None);
                 if current {
                     self.break_down(&mut inner, why);
                 }
@@ -180,7 +257,7 @@ impl Slot {
             && let Some(abort) = abort.take()
         {
             abort.abort();
-            run.finish(&Outcome::Timeout);
+            run.finish(&Outcome::Timeout, None);
             self.break_down(inner, format!("not ready after {LOST_BEFORE_REBUILD} deadlines"));
             self.progress.notify_waiters();
         }
@@ -203,8 +280,12 @@ impl Slot {
     }
 
     fn idle(spec: &SourceSpec, source: BoxedSource) -> State {
-        let last = Arc::new(Run::new(spec.collectors.len(), Duration::ZERO));
-        State::Idle { source, sink: Sink::new(spec.collectors.clone()), last }
+        let spare = Arc::new(Run::new(spec.collectors.len(), Duration::ZERO));
+        State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare }
+    }
+
+    fn empty_run(&self) -> Arc<Run> {
+        Arc::new(Run::new(self.spec.collectors.len(), Duration::ZERO))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -212,12 +293,12 @@ impl Slot {
     }
 }
 
-/// The last run made new, if nobody reads it any more; its memory serves again then.
-fn fresh(mut last: Arc<Run>, collectors: usize, budget: Duration) -> Arc<Run> {
-    match Arc::get_mut(&mut last) {
+/// The spare run made new, if nobody reads it any more.
+fn fresh(mut spare: Arc<Run>, collectors: usize, budget: Duration) -> Arc<Run> {
+    match Arc::get_mut(&mut spare) {
         Some(run) => {
             run.restart(budget);
-            last
+            spare
         }
         None => Arc::new(Run::new(collectors, budget)),
     }
@@ -227,7 +308,13 @@ fn back_off(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(MAX_BACK_OFF)
 }
 
-/// `State::Moving` is set and replaced under one lock, so nobody ever finds it.
-fn unreachable_state() -> Joined {
-    Joined::Broken("internal error: source in motion".to_owned())
+/// What is said of a background source that has nothing to serve.
+fn not_yet(inner: &Inner) -> Outcome {
+    let last = inner.kept.as_ref().and_then(|run| run.parts().iter().find_map(|part| part.outcome.clone()));
+    match (&inner.state, last) {
+        (State::Broken { why, .. }, _) => Outcome::Error(why.clone()),
+        (_, Some(outcome)) if !outcome.success() => outcome,
+        (_, Some(_)) => Outcome::Timeout,
+        (_, None) => Outcome::NoData("the first pass is not finished".to_owned()),
+    }
 }

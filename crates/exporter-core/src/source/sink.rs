@@ -4,7 +4,7 @@ use exposition::Page;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{CollectError, Collector, Scrape};
 
@@ -22,6 +22,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    fn of(result: &Result<(), CollectError>) -> Self {
+        match result {
+            Ok(()) => Outcome::Ok,
+            Err(CollectError::NoData(why)) => Outcome::NoData(why.to_string()),
+            Err(error) => Outcome::Error(error.to_string()),
+        }
+    }
+
     /// Whether `*_scrape_collector_success` is 1.
     pub fn success(&self) -> bool {
         matches!(self, Outcome::Ok)
@@ -38,22 +46,36 @@ impl Outcome {
     }
 }
 
-impl From<Result<(), CollectError>> for Outcome {
-    fn from(result: Result<(), CollectError>) -> Self {
-        match result {
-            Ok(()) => Outcome::Ok,
-            Err(CollectError::NoData(why)) => Outcome::NoData(why.into_owned()),
-            Err(error) => Outcome::Error(error.to_string()),
-        }
-    }
-}
-
 /// One collector's share of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) page: Page,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) duration: Duration,
+    /// When the page was committed, maybe by an earlier run.
+    pub(crate) filled: Option<Instant>,
+    /// When the collector last ended well, maybe in an earlier run.
+    pub(crate) succeeded: Option<SystemTime>,
+}
+
+impl Part {
+    /// Whether the page was committed within this time.
+    pub(crate) fn is_younger(&self, age: Duration) -> bool {
+        self.filled.is_some_and(|filled| filled.elapsed() < age)
+    }
+
+    fn clear(&mut self) {
+        let page = std::mem::take(&mut self.page);
+        *self = Part { page, ..Part::default() };
+        self.page.clear();
+    }
+
+    /// Takes over what an earlier run has committed.
+    fn inherit(&mut self, earlier: &Part) {
+        self.page.append(&earlier.page);
+        self.filled = earlier.filled;
+        self.succeeded = earlier.succeeded;
+    }
 }
 
 /// One execution of a source. Those who wait for it, and the source itself, hold it together.
@@ -75,11 +97,7 @@ impl Run {
     pub(crate) fn restart(&mut self, budget: Duration) {
         self.scrape = Scrape::new(budget);
         self.done = AtomicBool::new(false);
-        for part in self.parts.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            part.page.clear();
-            part.outcome = None;
-            part.duration = Duration::ZERO;
-        }
+        self.parts.get_mut().unwrap_or_else(PoisonError::into_inner).iter_mut().for_each(Part::clear);
     }
 
     pub(crate) fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
@@ -91,13 +109,37 @@ impl Run {
         self.done.load(Ordering::Acquire)
     }
 
-    /// Ends the run: collectors without an outcome get this one.
-    pub(crate) fn finish(&self, outcome: &Outcome) {
+    /// Takes these collectors over from an earlier run, with their results.
+    pub(crate) fn keep(&self, earlier: &Run, kept: &[bool]) {
+        for ((part, earlier), _) in
+            self.parts().iter_mut().zip(earlier.parts().iter()).zip(kept).filter(|(_, kept)| **kept)
+        {
+            part.inherit(earlier);
+            part.outcome = earlier.outcome.clone();
+            part.duration = earlier.duration;
+        }
+    }
+
+    /// Ends the run. Collectors without an outcome get this one; those that failed without a commit take over the
+    /// pages of an earlier run, where there is one.
+    pub(crate) fn finish(&self, outcome: &Outcome, earlier: Option<&Run>) {
         let elapsed = self.scrape.started().elapsed();
-        for part in self.parts().iter_mut().filter(|part| part.outcome.is_none()) {
+        let mut parts = self.parts();
+        for part in parts.iter_mut().filter(|part| part.outcome.is_none()) {
             part.outcome = Some(outcome.clone());
             part.duration = elapsed;
+            if outcome.success() {
+                part.succeeded = Some(SystemTime::now());
+            }
         }
+        if let Some(earlier) = earlier {
+            for (part, earlier) in parts.iter_mut().zip(earlier.parts().iter()) {
+                if part.filled.is_none() && !part.outcome.as_ref().is_some_and(Outcome::success) {
+                    part.inherit(earlier);
+                }
+            }
+        }
+        drop(parts);
         self.done.store(true, Ordering::Release);
     }
 }
@@ -113,38 +155,51 @@ pub struct Sink {
     current: usize,
     since: Instant,
     run: Option<Arc<Run>>,
+    /// Collectors whose data is still young enough.
+    kept: Vec<bool>,
 }
 
 impl Sink {
     pub(crate) fn new(collectors: Arc<[&'static Collector]>) -> Self {
-        Self { page: Page::new(), collectors, current: 0, since: Instant::now(), run: None }
+        Self { page: Page::new(), collectors, current: 0, since: Instant::now(), run: None, kept: Vec::new() }
     }
 
-    pub(crate) fn attach(&mut self, run: Arc<Run>) {
+    pub(crate) fn attach(&mut self, run: Arc<Run>, kept: Vec<bool>) {
         self.page.clear();
+        self.kept = kept;
         self.current = 0;
         self.since = run.scrape.started();
         self.run = Some(run);
     }
 
     /// Ends the run with what `collect` returned.
-    pub(crate) fn detach(&mut self, result: Result<(), CollectError>) {
-        if result.is_ok() && self.collectors.len() == 1 {
-            self.commit();
+    pub(crate) fn detach(&mut self, result: Result<(), CollectError>, earlier: Option<&Run>) {
+        // A source of one collector need not begin and end it.
+        let implicit =
+            self.run.as_ref().is_some_and(|run| matches!(&run.parts()[..], [Part { outcome: None, .. }]));
+        let outcome = Outcome::of(&result);
+        if implicit {
+            self.end(result);
         }
         self.page.clear();
         if let Some(run) = self.run.take() {
-            run.finish(&result.into());
+            run.finish(&outcome, earlier);
         }
     }
 
-    /// Whether this source was asked for that collector; false where a flag switches it off.
-    pub fn wants(&self, collector: &'static Collector) -> bool {
-        self.index(collector).is_some()
+    /// The source starts now: time in the worker's queue is not its own.
+    pub(crate) fn started(&mut self) {
+        self.since = Instant::now();
     }
 
-    /// Fills one of several collectors: what `fill` puts belongs to it, its result ends it. Does nothing when the
-    /// collector is switched off.
+    /// Whether this run is to fill that collector; false where a flag switches it off, or its data is still young
+    /// enough.
+    pub fn wants(&self, collector: &'static Collector) -> bool {
+        self.index(collector).is_some_and(|index| !self.kept.get(index).is_some_and(|kept| *kept))
+    }
+
+    /// Fills one of several collectors: what `fill` puts belongs to it, its result ends it. Does nothing when it is not
+    /// [wanted](Sink::wants).
     pub fn collector(
         &mut self,
         collector: &'static Collector,
@@ -157,11 +212,17 @@ impl Sink {
     }
 
     /// The asynchronous form of [`Sink::collector`]: what follows belongs to this collector, until [`Sink::end`].
-    /// False when it is switched off.
+    /// False when it is not [wanted](Sink::wants).
     pub fn begin(&mut self, collector: &'static Collector) -> bool {
         self.page.clear();
         self.since = Instant::now();
-        self.index(collector).map(|index| self.current = index).is_some()
+        match self.index(collector) {
+            Some(index) if self.wants(collector) => {
+                self.current = index;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Ends the collector that was begun: commits what it put, or drops it with the error.
@@ -173,7 +234,10 @@ impl Sink {
         if let Some(run) = &self.run
             && let Some(part) = run.parts().get_mut(self.current)
         {
-            part.outcome = Some(result.into());
+            if result.is_ok() {
+                part.succeeded = Some(SystemTime::now());
+            }
+            part.outcome = Some(Outcome::of(&result));
             part.duration = self.since.elapsed();
         }
     }
@@ -183,6 +247,7 @@ impl Sink {
         if let Some(run) = &self.run
             && let Some(part) = run.parts().get_mut(self.current)
         {
+            part.filled = Some(Instant::now());
             if part.page.is_empty() {
                 std::mem::swap(&mut part.page, &mut self.page);
             } else {

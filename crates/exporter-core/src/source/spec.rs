@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BlockingSource, Collector, Source};
 use crate::exporter::ConfigError;
@@ -37,20 +38,82 @@ impl fmt::Debug for BoxedSource {
 
 type Make = dyn Fn() -> Result<BoxedSource, ConfigError> + Send + Sync;
 
-/// A source to be made: which collectors it fills, and its constructor.
+/// A source to be made: which collectors it fills, its constructor, and when it runs.
+///
+/// Without more it runs for each scrape. A dear one is given a time to live or an interval in the background: scrapes get
+/// what it finished last without waiting, beside `*_collector_last_success_timestamp_seconds`, and nothing any more once
+/// that is too old.
 #[derive(Clone)]
 pub struct SourceSpec {
     pub(crate) collectors: Arc<[&'static Collector]>,
     pub(crate) make: Arc<Make>,
+    /// By collector; `None` is each scrape.
+    pub(crate) ttls: Vec<Option<Duration>>,
+    pub(crate) background: Option<Duration>,
+    stale_after: Option<Duration>,
 }
 
+/// Data that is served again is dropped when it is this many times older than it should be.
+const STALE: u32 = 4;
+
 impl SourceSpec {
-    /// `make` is called at start, where its error ends the program, and again after a panic or several lost deadlines.
+    /// `make` is called at start, where its error ends the program, and again after a panic or several lost deadlines. It
+    /// does no I/O that could take long: it runs on the thread that serves HTTP.
     pub fn new(
         collectors: impl IntoIterator<Item = &'static Collector>,
         make: impl Fn() -> Result<BoxedSource, ConfigError> + Send + Sync + 'static,
     ) -> Self {
-        Self { collectors: collectors.into_iter().collect(), make: Arc::new(make) }
+        let collectors: Arc<[_]> = collectors.into_iter().collect();
+        let ttls = vec![None; collectors.len()];
+        Self { collectors, make: Arc::new(make), ttls, background: None, stale_after: None }
+    }
+
+    /// All its collectors are good for this long. A scrape after that gets the old data once more, and the source runs.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttls.fill(Some(ttl));
+        self
+    }
+
+    /// One of its collectors is good for this long; [`crate::Sink::wants`] tells the source when it is due again.
+    #[must_use]
+    pub fn collector_ttl(mut self, collector: &'static Collector, ttl: Duration) -> Self {
+        for (own, place) in self.collectors.iter().zip(&mut self.ttls) {
+            if std::ptr::eq(*own, collector) {
+                *place = Some(ttl);
+            }
+        }
+        self
+    }
+
+    /// It runs by itself, at this interval, whether anybody scrapes or not. A pass may take as long as the interval.
+    #[must_use]
+    pub fn background(mut self, interval: Duration) -> Self {
+        self.background = Some(interval);
+        self
+    }
+
+    /// Data older than this is dropped. Without it the bound is four times the time to live or the interval.
+    #[must_use]
+    pub fn stale_after(mut self, bound: Duration) -> Self {
+        self.stale_after = Some(bound);
+        self
+    }
+
+    /// Whether a scrape never waits for it when there is data.
+    pub(crate) fn is_served_from_last(&self) -> bool {
+        self.background.is_some() || self.ttls.iter().all(Option::is_some)
+    }
+
+    /// Whether data of one run may be served after it.
+    pub(crate) fn keeps(&self) -> bool {
+        self.background.is_some() || self.ttls.iter().any(Option::is_some)
+    }
+
+    /// How old this collector's data may be; `None` where it is always new.
+    pub(crate) fn max_age(&self, collector: usize) -> Option<Duration> {
+        let usual = self.background.or_else(|| *self.ttls.get(collector)?)?;
+        Some(self.stale_after.unwrap_or(usual * STALE))
     }
 }
 

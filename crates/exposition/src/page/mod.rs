@@ -237,6 +237,14 @@ impl Page {
         }
     }
 
+    /// The name of a run's family; cheaper than its head where the rest is not needed.
+    pub(crate) fn name(&self, run: usize) -> &[u8] {
+        match self.runs[run].family {
+            FamilyRef::Declared(desc) => desc.name.as_bytes(),
+            FamilyRef::Named { name, .. } => self.bytes(name),
+        }
+    }
+
     pub(crate) fn run_samples(&self, run: usize) -> &[Sample] {
         let end = self.runs.get(run + 1).map_or(self.samples.len(), |next| next.first as usize);
         &self.samples[self.runs[run].first as usize..end]
@@ -256,10 +264,7 @@ impl Page {
     }
 
     fn last_name(&self) -> Option<&[u8]> {
-        match self.runs.last()?.family {
-            FamilyRef::Declared(desc) => Some(desc.name.as_bytes()),
-            FamilyRef::Named { name, .. } => Some(self.bytes(name)),
-        }
+        self.runs.len().checked_sub(1).map(|last| self.name(last))
     }
 
     fn sample(

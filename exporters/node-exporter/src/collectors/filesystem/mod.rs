@@ -138,9 +138,7 @@ impl BlockingSource for Filesystem {
 
 impl Filesystem {
     fn refresh(&mut self) -> Result<(), CollectError> {
-        let [first, own] = &self.paths;
-        let path = if self.reader.read(first).is_ok() { first } else { own };
-        let text = self.reader.read(path)?;
+        let (path, text) = self.reader.first(&self.paths)?;
         if self.text == text && !self.text.is_empty() {
             return Ok(());
         }

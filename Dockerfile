@@ -1,0 +1,21 @@
+# A static binary and nothing else. No BuildKit features, so the legacy builder takes it too.
+# The tag is the channel of rust-toolchain.toml, which itself stays outside (.dockerignore): it asks for rustfmt and
+# clippy, and rustup would download them here.
+FROM rust:1.95.0-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+# --target, even though it is the machine's own: without it the flag would also reach build scripts and macros, which
+# cannot be static.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+ && RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --profile dist -p exporters --target "$target" \
+ && cp "target/$target/dist/exporters" /exporters
+
+FROM scratch
+COPY --from=build /exporters /exporters
+# For https targets.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+USER 65534:65534
+EXPOSE 9555
+HEALTHCHECK --interval=10s --timeout=5s --retries=6 CMD ["/exporters", "health", "http://127.0.0.1:9555/-/healthy"]
+ENTRYPOINT ["/exporters"]
+CMD ["--web.listen-address=0.0.0.0:9555"]

@@ -1,0 +1,210 @@
+//! The command line of every program: the flags that all exporters have, and their one-line errors.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgMatches, Command};
+use std::ffi::OsString;
+
+use crate::exporter::ConfigError;
+use crate::flags::{Flag, Settings, add_to, given, names};
+use crate::source::Collector;
+
+/// The flags that every program has, with the peers' names.
+pub fn common_flags() -> Vec<Flag> {
+    vec![
+        Flag::list("web.listen-address", "Address to listen on, HOST:PORT; give it again for more."),
+        Flag::value("web.max-requests", "40", "Scrapes at once before 503 is answered; 0 is no limit."),
+        Flag::switch("web.disable-exporter-metrics", false, "Leave process_* and promhttp_* out."),
+        Flag::value(
+            "web.max-series-per-family",
+            "20000",
+            "Series of one family beyond this are dropped and counted.",
+        ),
+        Flag::switch("web.enable-lifecycle", false, "Reload at POST /-/reload; SIGHUP always does."),
+        Flag::value("log.level", "info", "debug, info, warn or error."),
+        Flag::value("log.format", "logfmt", "logfmt or json."),
+    ]
+}
+
+/// How parsing the command line ended, if not with flags.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// `--help`, `--version` or a subcommand: text for standard output.
+    Printed(String),
+    /// Wrong usage: one line for standard error, exit code 2.
+    Usage(String),
+    /// Anything else: one line, exit code 1.
+    Failed(String),
+}
+
+impl From<ConfigError> for Exit {
+    fn from(error: ConfigError) -> Self {
+        Exit::Usage(error.to_string())
+    }
+}
+
+/// A subcommand's name and arguments.
+pub(crate) type Call = (String, Vec<String>);
+
+/// A command line: flags, collectors' switches and subcommands.
+#[derive(Debug)]
+pub(crate) struct CommandLine {
+    command: Command,
+    flags: Vec<Flag>,
+    collectors: Vec<&'static Collector>,
+}
+
+impl CommandLine {
+    /// Every flag can also be given in the environment: `--web.max-requests` of `node-exporter` as
+    /// `NODE_EXPORTER_WEB_MAX_REQUESTS`.
+    pub(crate) fn new(
+        program: &'static str,
+        about: &'static str,
+        flags: Vec<Flag>,
+        collectors: Vec<&'static Collector>,
+    ) -> Self {
+        let prefix = variable(program);
+        let command = Command::new(program)
+            .about(about)
+            .after_help(format!(
+                "Each flag can be given in the environment too: --web.max-requests as {prefix}_WEB_MAX_REQUESTS."
+            ))
+            .version(crate::build::line())
+            .disable_help_subcommand(true);
+        let command = add_to(command, &flags, &collectors);
+        let command = command.mut_args(|arg| match arg.get_long() {
+            Some(long) if !long.starts_with("no-") => {
+                let name = format!("{prefix}_{}", variable(long));
+                arg.env(name).hide_env(true)
+            }
+            _ => arg,
+        });
+        Self { command, flags, collectors }
+    }
+
+    /// A subcommand with positional arguments.
+    pub(crate) fn subcommand(mut self, name: &'static str, about: &'static str) -> Self {
+        let arguments = Arg::new("arguments").num_args(0..).value_name("ARGUMENT");
+        self.command = self.command.subcommand(Command::new(name).about(about).arg(arguments));
+        self
+    }
+
+    /// Parses; returns what was set, and the subcommand if there is one.
+    pub(crate) fn parse(
+        &self,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(Settings, Option<Call>), Exit> {
+        let arguments = expand(arguments)?;
+        let matches = match self.command.clone().try_get_matches_from(arguments) {
+            Ok(matches) => matches,
+            Err(error) if !error.use_stderr() => return Err(Exit::Printed(error.to_string())),
+            Err(error) => return Err(Exit::Usage(one_line(&error))),
+        };
+        let names = names(&self.flags, &self.collectors);
+        let settings = Settings::new(&self.flags, &self.collectors, given(&matches, names.into_iter()))?;
+        let subcommand = matches.subcommand().map(|(name, matches)| (name.to_owned(), arguments_of(matches)));
+        Ok((settings, subcommand))
+    }
+}
+
+fn arguments_of(matches: &ArgMatches) -> Vec<String> {
+    matches.get_many::<String>("arguments").into_iter().flatten().cloned().collect()
+}
+
+fn variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// Replaces `@file` by the arguments in that file, one a line, as kingpin does.
+fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, Exit> {
+    let mut expanded = Vec::new();
+    for argument in arguments {
+        match argument.to_str().and_then(|argument| argument.strip_prefix('@')) {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Exit::Usage(format!("reading arguments from {path}: {error}")))?;
+                let lines = text.lines().map(str::trim);
+                expanded.extend(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(OsString::from));
+            }
+            None => expanded.push(argument),
+        }
+    }
+    Ok(expanded)
+}
+
+/// What is wrong and what may be meant, in one line.
+fn one_line(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let argument = text(ContextKind::InvalidArg);
+    let told = match (error.kind(), argument) {
+        (ErrorKind::UnknownArgument, Some(argument)) => format!("unknown argument {argument}"),
+        (ErrorKind::ArgumentConflict, Some(argument)) => format!("{argument} is given twice"),
+        _ => {
+            let rendered = error.to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).to_owned()
+        }
+    };
+    let meant = text(ContextKind::SuggestedArg).map(|meant| format!(", did you mean {meant}?"));
+    format!("{told}{} (--help lists the flags)", meant.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static CPU: Collector = Collector { name: "cpu", enabled: true, families: &[], dynamic: &[] };
+
+    fn parse(arguments: &[&str]) -> Result<Settings, Exit> {
+        let line = CommandLine::new("test-exporter", "", common_flags(), vec![&CPU]);
+        let arguments = ["test-exporter"].iter().chain(arguments).map(OsString::from);
+        line.parse(arguments).map(|(settings, _)| settings)
+    }
+
+    fn usage(arguments: &[&str]) -> String {
+        match parse(arguments) {
+            Err(Exit::Usage(line)) => line,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn as_kingpin_takes_them() {
+        let settings = parse(&[
+            "--web.listen-address=:1",
+            "--web.listen-address",
+            ":2",
+            "--no-collector.cpu",
+            "--log.level=debug",
+        ])
+        .unwrap();
+        assert_eq!(settings.list("web.listen-address"), [":1", ":2"]);
+        assert!(!settings.enabled(&CPU));
+        assert_eq!(settings.text("log.level"), "debug");
+        assert!(parse(&["--collector.cpu", "--no-collector.cpu", "--collector.cpu"]).unwrap().enabled(&CPU));
+    }
+
+    #[test]
+    fn errors_are_one_line_that_names_the_flag() {
+        for (arguments, expected) in [
+            (vec!["--collector.cpuu"], "unknown argument --collector.cpuu, did you mean --collector.cpu?"),
+            (vec!["stray"], "stray"),
+            (vec!["--log.level"], "--log.level"),
+            (vec!["@/no/such/file"], "/no/such/file"),
+        ] {
+            let line = usage(&arguments);
+            assert!(line.contains(expected) && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_printed() {
+        assert!(
+            matches!(parse(&["--help"]), Err(Exit::Printed(text)) if text.contains("--web.listen-address"))
+        );
+        assert!(matches!(parse(&["--version"]), Err(Exit::Printed(text)) if text.contains("rustc")));
+    }
+}

@@ -1,0 +1,135 @@
+//! The all-in-one's config file: instances of exporters, each a map of that exporter's flags.
+//!
+//! ```yaml
+//! exporters:
+//!   node:
+//!     - name: host
+//!       path.rootfs: /host
+//!       collector.wifi: false
+//! ```
+
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::exporter::ConfigError;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigFile {
+    pub(crate) exporters: UniqueMap<Vec<UniqueMap<Setting>>>,
+}
+
+impl ConfigFile {
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        serde_yaml::from_str(text).map_err(|error| ConfigError::new(error.to_string()))
+    }
+}
+
+/// A map in the order of the file, in which a key that stands twice is an error.
+#[derive(Debug)]
+pub(crate) struct UniqueMap<V>(pub(crate) Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Entries<V> {
+            type Value = UniqueMap<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries: Vec<(String, V)> = Vec::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if entries.iter().any(|(other, _)| *other == key) {
+                        return Err(A::Error::custom(format!("{key:?} stands here twice")));
+                    }
+                    entries.push((key, map.next_value()?));
+                }
+                Ok(UniqueMap(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// A flag's value, or several of a list.
+#[derive(Debug)]
+pub(crate) struct Setting(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+        impl<'de> Visitor<'de> for Value {
+            type Value = Setting;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a number, true, false or a list of them")
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_owned()]))
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_string()]))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_string()]))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_string()]))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_string()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Setting, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Setting(value)) = list.next_element()? {
+                    values.extend(value);
+                }
+                Ok(Setting(values))
+            }
+        }
+        deserializer.deserialize_any(Value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_instances_in_order() {
+        let file = ConfigFile::parse(
+            "exporters:\n  node:\n    - {name: b, path.rootfs: /host}\n    - {name: a, dirs: [x, y], n: 3}\n",
+        )
+        .unwrap();
+        let (kind, instances) = &file.exporters.0[0];
+        assert_eq!((kind.as_str(), instances.len()), ("node", 2));
+        assert_eq!(instances[1].0[1].1.0, ["x", "y"]);
+        assert_eq!(instances[1].0[2].1.0, ["3"]);
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        for (text, expected) in [
+            ("exporters:\n  node: []\n  node: []\n", "\"node\" stands here twice"),
+            ("exporters: {}\nother: 1\n", "other"),
+            ("exporters:\n  node: 3\n", "line 2"),
+            ("exporters: [\n", "line"),
+        ] {
+            let error = ConfigFile::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A scrape's way from request to response.
+
+use bytes::Bytes;
+use exposition::{Format, Options, Page};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
+};
+use hyper::{Request, Response, StatusCode};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use super::encode::Encoder;
+use super::route::text;
+use super::{App, HttpResponse, Instance};
+use crate::build;
+use crate::probe::{ProbeError, Probes};
+use crate::registry::{Filter, Registry};
+
+/// Prometheus says by this header how long it will wait.
+const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
+/// The budget of a scrape that does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl App {
+    /// The page of an instance, or the server's own where there is none.
+    pub(crate) async fn metrics(
+        &self,
+        instance: Option<&Instance>,
+        request: &Request<Incoming>,
+    ) -> HttpResponse {
+        let scrape = self.own.begin();
+        let response = if self.max_requests > 0 && scrape.in_flight() > self.max_requests {
+            let limit = self.max_requests;
+            text(StatusCode::SERVICE_UNAVAILABLE, format!("{limit} scrapes are under way already\n"))
+        } else {
+            self.page(instance, request).await
+        };
+        scrape.end(response.status());
+        response
+    }
+
+    async fn page(&self, instance: Option<&Instance>, request: &Request<Incoming>) -> HttpResponse {
+        let deadline = Instant::now() + budget(request.headers());
+        let mut extra = Page::new();
+        if self.with_process && (instance.is_none() || self.own_path.is_none()) {
+            self.process.put(&mut extra);
+            self.own.put(&mut extra);
+        }
+        match instance {
+            Some(instance) => {
+                build::put(&mut extra, instance.exporter.namespace);
+                self.registry_page(&instance.registry, &extra, request, deadline).await
+            }
+            None => self.encoded(request.headers(), |format, encoder| {
+                encoder.assembly.write(&[&extra], &Options::new(format), &mut encoder.text);
+            }),
+        }
+    }
+
+    /// The page of a target that the URL names.
+    pub(crate) async fn probe(
+        &self,
+        instance: &Instance,
+        probes: &Probes,
+        request: &Request<Incoming>,
+    ) -> HttpResponse {
+        let deadline = Instant::now() + budget(request.headers());
+        let parameters: Vec<_> = super::query_pairs(request.uri().query().unwrap_or_default()).collect();
+        let refused = |error: ProbeError| {
+            let status = match error {
+                ProbeError::BadRequest(_) => StatusCode::BAD_REQUEST,
+                ProbeError::Refused(_) => StatusCode::FORBIDDEN,
+                ProbeError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            text(status, format!("{}: {error}\n", instance.exporter.name))
+        };
+        let registry = match probes.target(&parameters) {
+            Ok(registry) => registry,
+            Err(error) => return refused(error),
+        };
+        let _place = match probes.place(deadline).await {
+            Ok(place) => place,
+            Err(error) => return refused(error),
+        };
+        self.registry_page(&registry, &Page::new(), request, deadline).await
+    }
+
+    async fn registry_page(
+        &self,
+        registry: &Registry,
+        extra: &Page,
+        request: &Request<Incoming>,
+        deadline: Instant,
+    ) -> HttpResponse {
+        let query = request.uri().query().unwrap_or_default();
+        let filter = match Filter::parse(query, registry.collectors()) {
+            Ok(filter) => filter,
+            Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        };
+        let collected = registry.collect(&filter, deadline).await;
+        self.encoded(request.headers(), |format, encoder| {
+            let options = Options { family_cap: self.family_cap, ..Options::new(format) };
+            collected.write(&[extra], options, &mut encoder.assembly, &mut encoder.text);
+        })
+    }
+
+    fn encoded(&self, headers: &HeaderMap, write: impl FnOnce(Format, &mut Encoder)) -> HttpResponse {
+        let format = negotiate(headers);
+        match self.encode(headers, |encoder| write(format, encoder)) {
+            Ok((body, gzip)) => response(format, body, gzip),
+            Err(error) => {
+                self.own.encoding_failed();
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("compressing the page: {error}\n"))
+            }
+        }
+    }
+
+    fn encode(
+        &self,
+        headers: &HeaderMap,
+        write: impl FnOnce(&mut Encoder),
+    ) -> Result<(Bytes, bool), flate2::CompressError> {
+        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        encoder.text.clear();
+        write(&mut encoder);
+        let gzip = accepts_gzip(headers);
+        Ok((if gzip { encoder.gzip()? } else { encoder.plain() }, gzip))
+    }
+}
+
+fn response(format: Format, body: Bytes, gzip: bool) -> HttpResponse {
+    let mut response = Response::new(Full::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// How long the page may take: what Prometheus grants, less a fifth or half a second for the way back.
+fn budget(headers: &HeaderMap) -> Duration {
+    let granted = headers
+        .get(SCRAPE_TIMEOUT)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|granted| !granted.is_zero())
+        .unwrap_or(DEFAULT_TIMEOUT);
+    granted - (granted / 5).min(Duration::from_millis(500))
+}
+
+/// Text 0.0.4, as every peer serves it, unless the client takes OpenMetrics and no text.
+fn negotiate(headers: &HeaderMap) -> Format {
+    let accepted: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .collect();
+    let takes = |kind: &str| {
+        accepted
+            .iter()
+            .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(kind))
+    };
+    if takes("application/openmetrics-text") && !takes("text/plain") && !takes("text/*") && !takes("*/*") {
+        Format::OpenMetrics
+    } else {
+        Format::Text
+    }
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| {
+                part.strip_prefix("q=").is_some_and(|q| q.parse::<f64>().is_ok_and(|q| q == 0.0))
+            });
+            matches!(name, "gzip" | "*") && !refused
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_budget_leaves_time_for_the_way_back() {
+        let budget = |value| budget(&headers(SCRAPE_TIMEOUT, value)).as_secs_f64();
+        assert_eq!(budget("10"), 9.5);
+        assert_eq!(budget("1"), 0.8);
+        for bad in ["", "x", "0", "-1", "NaN", "1e300"] {
+            assert_eq!(budget(bad), 9.5, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_prometheus_3_asks_for_is_text() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                          application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2";
+        assert_eq!(negotiate(&headers(ACCEPT, prometheus)), Format::Text);
+        assert_eq!(negotiate(&HeaderMap::new()), Format::Text);
+        assert_eq!(
+            negotiate(&headers(ACCEPT, "application/openmetrics-text; version=1.0.0")),
+            Format::OpenMetrics
+        );
+    }
+
+    #[test]
+    fn gzip_where_it_is_wanted() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("deflate, gzip;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("identity", false),
+            ("zstd", false),
+        ] {
+            assert_eq!(accepts_gzip(&headers(ACCEPT_ENCODING, value)), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the server says about itself, in a prometheus-client registry: the names of Go's promhttp, which public
+//! dashboards use.
+
+use exposition::Page;
+use hyper::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use std::time::SystemTime;
+
+use crate::prom;
+
+type Labels = [(&'static str, &'static str); 1];
+
+/// The server's own metrics.
+#[derive(Debug)]
+pub(crate) struct OwnMetrics {
+    registry: Registry,
+    requests: Family<Labels, Counter>,
+    in_flight: Gauge,
+    errors: Family<Labels, Counter>,
+    reload_successful: Gauge,
+    reload_time: Gauge,
+}
+
+impl OwnMetrics {
+    pub(crate) fn new(program: &str) -> Self {
+        let mut registry = Registry::default();
+        let own = Self {
+            requests: Family::default(),
+            in_flight: Gauge::default(),
+            errors: Family::default(),
+            reload_successful: Gauge::default(),
+            reload_time: Gauge::default(),
+            registry: Registry::default(),
+        };
+        // Counters that nothing has raised yet are there with 0, so that a first increase is seen.
+        for code in ["200", "500", "503"] {
+            drop(own.requests.get_or_create(&[("code", code)]));
+        }
+        for cause in ["encoding", "gathering"] {
+            drop(own.errors.get_or_create(&[("cause", cause)]));
+        }
+        registry.register("promhttp_metric_handler_requests", "Scrapes by status code", own.requests.clone());
+        registry.register(
+            "promhttp_metric_handler_requests_in_flight",
+            "Scrapes under way",
+            own.in_flight.clone(),
+        );
+        registry.register(
+            "promhttp_metric_handler_errors",
+            "Errors while a page was made, by cause",
+            own.errors.clone(),
+        );
+        let prefix = program.replace('-', "_");
+        registry.register(
+            format!("{prefix}_config_last_reload_successful"),
+            "Whether the configuration was good when it was last loaded",
+            own.reload_successful.clone(),
+        );
+        registry.register(
+            format!("{prefix}_config_last_reload_success_timestamp_seconds"),
+            "When a good configuration was last loaded, in seconds since 1970",
+            own.reload_time.clone(),
+        );
+        own.reloaded(true);
+        Self { registry, ..own }
+    }
+
+    /// A configuration was loaded, or was not.
+    pub(crate) fn reloaded(&self, good: bool) {
+        self.reload_successful.set(i64::from(good));
+        if good {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.reload_time.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        InFlight { own: self, at: u64::try_from(self.in_flight.inc() + 1).unwrap_or_default() }
+    }
+
+    pub(crate) fn encoding_failed(&self) {
+        self.errors.get_or_create(&[("cause", "encoding")]).inc();
+    }
+
+    pub(crate) fn put(&self, page: &mut Page) {
+        if let Err(error) = prom::put(&self.registry, page) {
+            tracing::warn!(%error, "the server's own metrics");
+        }
+    }
+}
+
+/// A scrape under way; a client that goes away ends it too.
+#[derive(Debug)]
+pub(crate) struct InFlight<'a> {
+    own: &'a OwnMetrics,
+    at: u64,
+}
+
+impl InFlight<'_> {
+    /// How many there are with this one.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.at
+    }
+
+    pub(crate) fn end(self, status: StatusCode) {
+        let code = match status {
+            StatusCode::OK => "200",
+            StatusCode::BAD_REQUEST => "400",
+            StatusCode::SERVICE_UNAVAILABLE => "503",
+            _ => "500",
+        };
+        self.own.requests.get_or_create(&[("code", code)]).inc();
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.own.in_flight.dec();
+    }
+}

@@ -1,0 +1,136 @@
+//! Which path gets which answer.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{App, HttpResponse, landing};
+
+const RELOAD: &str = "/-/reload";
+const HTML: &str = "text/html; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+impl App {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
+        if request.uri().path() == RELOAD {
+            return self.answer_reload(request.method()).await;
+        }
+        let head_only = request.method() == Method::HEAD;
+        if !head_only && request.method() != Method::GET {
+            let mut response =
+                text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n".to_owned());
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let mut response = self.get(&request).await;
+        if head_only {
+            let length = response.body().size_hint().lower();
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+
+    async fn answer_reload(self: Arc<Self>, method: &Method) -> HttpResponse {
+        if method != Method::POST && method != Method::PUT {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "reload by POST\n".to_owned());
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, PUT"));
+            return response;
+        }
+        if !self.lifecycle {
+            let cure = "reload is off; switch it on by --web.enable-lifecycle, or send SIGHUP\n";
+            return text(StatusCode::FORBIDDEN, cure.to_owned());
+        }
+        match self.reload().await {
+            Ok(()) => text(StatusCode::OK, "configuration loaded\n".to_owned()),
+            Err(error) => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("configuration not loaded: {error}\n"))
+            }
+        }
+    }
+
+    async fn get(&self, request: &Request<Incoming>) -> HttpResponse {
+        let path = request.uri().path();
+        for instance in self.instances().iter() {
+            if instance.path == path {
+                return self.metrics(Some(instance), request).await;
+            }
+            if let Some(probes) = instance.probes.iter().find(|probes| instance.probe_path(probes) == path) {
+                return self.probe(instance, probes, request).await;
+            }
+        }
+        if self.own_path.as_deref() == Some(path) {
+            return self.metrics(None, request).await;
+        }
+        match path {
+            "/" => page(landing::page(self)),
+            "/sd" => {
+                let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+                json(self.targets(host.unwrap_or("localhost")))
+            }
+            "/-/healthy" => text(StatusCode::OK, "healthy\n".to_owned()),
+            "/-/ready" if self.ready.load(Ordering::Relaxed) => text(StatusCode::OK, "ready\n".to_owned()),
+            "/-/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+            _ => text(StatusCode::NOT_FOUND, "nothing here; / lists what is served\n".to_owned()),
+        }
+    }
+
+    /// The instances as http_sd has them, at the address by which the request came. Each has an `instance` of its own,
+    /// or their series would mix.
+    fn targets(&self, host: &str) -> String {
+        let mut out = String::from("[");
+        for (at, instance) in self.instances().iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            out.push_str(comma);
+            out.push_str("{\"targets\":[");
+            json_string(host, &mut out);
+            out.push_str("],\"labels\":{\"__metrics_path__\":");
+            json_string(&instance.path, &mut out);
+            out.push_str(",\"job\":");
+            json_string(instance.exporter.name, &mut out);
+            out.push_str(",\"instance\":");
+            json_string(&instance.name, &mut out);
+            out.push_str("}}");
+        }
+        out.push_str("]\n");
+        out
+    }
+}
+
+pub(crate) fn text(status: StatusCode, body: String) -> HttpResponse {
+    respond(status, PLAIN, body)
+}
+
+fn page(body: String) -> HttpResponse {
+    respond(StatusCode::OK, HTML, body)
+}
+
+fn json(body: String) -> HttpResponse {
+    respond(StatusCode::OK, "application/json", body)
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> HttpResponse {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn json_string(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,145 @@
+//! From a command line to what is served and where.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::blueprint::{self, Blueprint, hostname};
+use crate::cli::{Call, CommandLine, Exit, common_flags};
+use crate::exporter::{ConfigError, Exporter};
+use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
+use crate::http::{App, AppOptions};
+use crate::{health, log};
+
+const HEALTH: &str = "health";
+const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if it answers 200; for container health checks.";
+
+/// A subcommand: takes its arguments, returns what to print.
+#[derive(Debug)]
+pub struct Subcommand {
+    /// What it is called by.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Does it.
+    pub run: fn(&[String]) -> Result<String, ConfigError>,
+}
+
+/// A program with several exporters.
+#[derive(Debug)]
+pub struct AllInOne {
+    /// Its name.
+    pub program: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Where it listens without a flag.
+    pub default_listen: &'static str,
+    /// What it is made of.
+    pub exporters: &'static [&'static Exporter],
+    /// What it does beside serving.
+    pub subcommands: &'static [Subcommand],
+}
+
+/// What to serve, and where.
+pub(crate) struct Plan {
+    pub(crate) app: Arc<App>,
+    pub(crate) listen: Vec<String>,
+}
+
+pub(crate) fn standalone(
+    exporter: &'static Exporter,
+    program: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Plan, Exit> {
+    let collectors = (exporter.collectors)();
+    let mut flags = common_flags();
+    flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
+    flags.push(DISABLE_DEFAULTS);
+    flags.extend((exporter.flags)());
+    let line = CommandLine::new(program, exporter.about, flags, collectors).subcommand(HEALTH, HEALTH_ABOUT);
+    let (settings, subcommand) = line.parse(arguments)?;
+    subcommands(subcommand, &[])?;
+    log::init(settings.text("log.level"), settings.text("log.format"))?;
+    let path = settings.text("web.telemetry-path").to_owned();
+    if !path.starts_with('/') || path == "/" {
+        return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
+    }
+    let default_listen = format!(":{}", exporter.default_port);
+    let blueprint = Blueprint::new(exporter, hostname(), path, settings.clone());
+    plan(program, None, default_listen, &settings, Box::new(move || Ok(vec![blueprint.clone()])))
+}
+
+pub(crate) fn all_in_one(
+    program: &'static AllInOne,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Plan, Exit> {
+    let mut flags = common_flags();
+    flags.push(Flag::value("config.file", "", "YAML file that says which instances to serve."));
+    let mut line =
+        CommandLine::new(program.program, program.about, flags, Vec::new()).subcommand(HEALTH, HEALTH_ABOUT);
+    for subcommand in program.subcommands {
+        line = line.subcommand(subcommand.name, subcommand.about);
+    }
+    let (settings, subcommand) = line.parse(arguments)?;
+    subcommands(subcommand, program.subcommands)?;
+    log::init(settings.text("log.level"), settings.text("log.format"))?;
+    let file = settings.text("config.file").to_owned();
+    let blueprints: Blueprints = match file.as_str() {
+        "" => {
+            let found = blueprint::discovered(program)?;
+            Box::new(move || Ok(found.clone()))
+        }
+        _ => Box::new(move || blueprint::configured(program, &file)),
+    };
+    plan(
+        program.program,
+        Some("/metrics".to_owned()),
+        program.default_listen.to_owned(),
+        &settings,
+        blueprints,
+    )
+}
+
+/// Says what to serve; asked again at each reload.
+type Blueprints = Box<dyn Fn() -> Result<Vec<Blueprint>, ConfigError> + Send + Sync>;
+
+fn plan(
+    program: &'static str,
+    own_path: Option<String>,
+    default_listen: String,
+    settings: &Settings,
+    blueprints: Blueprints,
+) -> Result<Plan, Exit> {
+    let options = AppOptions {
+        program,
+        own_path,
+        own_metrics: !settings.switch("web.disable-exporter-metrics"),
+        max_requests: settings.number("web.max-requests")?,
+        family_cap: settings.number("web.max-series-per-family")?,
+        lifecycle: settings.switch("web.enable-lifecycle"),
+    };
+    let listen = match settings.list("web.listen-address") {
+        [] => vec![default_listen],
+        given => given.to_vec(),
+    };
+    let instances = blueprint::build(&blueprints()?, &[])?;
+    let app = App::new(options, instances)
+        .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
+    Ok(Plan { app: Arc::new(app), listen })
+}
+
+fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {
+    let Some((name, arguments)) = given else { return Ok(()) };
+    if name == HEALTH {
+        let [url] = arguments.as_slice() else {
+            return Err(Exit::Usage("health: give one URL, like http://127.0.0.1:9100/-/healthy".to_owned()));
+        };
+        return Err(health::check(url).map_or_else(Exit::Failed, Exit::Printed));
+    }
+    match known.iter().find(|subcommand| subcommand.name == name) {
+        Some(subcommand) => Err(match (subcommand.run)(&arguments) {
+            Ok(text) => Exit::Printed(text),
+            Err(error) => Exit::Failed(format!("{name}: {error}")),
+        }),
+        None => Err(Exit::Usage(format!("unknown subcommand {name}"))),
+    }
+}

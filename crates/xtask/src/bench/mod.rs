@@ -1,0 +1,94 @@
+//! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
+
+mod entries;
+mod load;
+mod measure;
+mod namespace;
+mod process;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use exporter_testkit::tools;
+
+use crate::say::{complain, say};
+use crate::{repo, setup, shell};
+
+pub(crate) use namespace::{SUBCOMMAND, inside};
+
+use entries::{ENTRIES, Entry};
+use measure::{Figures, Job};
+
+/// What the command line says.
+pub(crate) struct Options {
+    /// Exporter, or `encode`.
+    pub(crate) name: String,
+    /// Scrapes in each phase.
+    pub(crate) scrapes: usize,
+    /// Network interfaces the exporters see.
+    pub(crate) interfaces: usize,
+    /// Another binary than the one cargo would build.
+    pub(crate) binary: Option<PathBuf>,
+}
+
+/// Names for the command line's help.
+pub(crate) fn names() -> String {
+    ENTRIES.iter().map(|entry| entry.name).chain(["encode"]).collect::<Vec<_>>().join(", ")
+}
+
+/// Measures and prints one table.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.name == "encode" {
+        shell::run(&mut shell::cargo(&["bench", "--package", "exposition"]))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
+        bail!("no benchmark {:?}; there are: {}", options.name, names());
+    };
+    // What is missing costs the comparison only.
+    if let Err(error) = setup::run() {
+        complain(format!("bench: set-up is not complete: {error:#}"));
+    }
+    let ours = match &options.binary {
+        Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
+        None => build(entry)?,
+    };
+    let private = namespace::is_possible();
+    let measure = |program: PathBuf, args: &[&str]| -> Result<Figures> {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let job = Job {
+            program,
+            args,
+            path: entry.path.to_owned(),
+            scrapes: options.scrapes,
+            interfaces: options.interfaces,
+        };
+        if private { namespace::measure(&job) } else { measure::run(&job) }
+    };
+    let ours = measure(ours, entry.args).context("our exporter")?;
+    let peer = match tools::path(entry.peer) {
+        Ok(path) => Some(measure(path, entry.peer_args).context(entry.peer)?),
+        Err(error) => {
+            complain(format!("bench: without the peer: {error}"));
+            None
+        }
+    };
+    let network = if private {
+        format!("private network with {} interfaces", options.interfaces)
+    } else {
+        "this machine's own network (only root can make a private one)".to_owned()
+    };
+    say(format!("{}: {} scrapes a phase, keep-alive, {network}", entry.name, options.scrapes));
+    say(table::render(entry.peer, &ours, peer.as_ref(), options.scrapes));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The release binary, of this one package: what else is in the workspace must not change its features.
+fn build(entry: &Entry) -> Result<PathBuf> {
+    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", entry.package]))?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
+    Ok(target.join("release").join(entry.package))
+}

@@ -1,0 +1,15 @@
+//! All exporters in one process: the list of libraries, and what the program does beside serving.
+
+mod commands;
+mod thresholds;
+
+use exporter_core::AllInOne;
+
+/// The program: what it is made of.
+pub static EXPORTERS: AllInOne = AllInOne {
+    program: "exporters",
+    about: "Prometheus exporters in one process; with nothing configured, what this host has.",
+    default_listen: "127.0.0.1:9555",
+    exporters: &[&node_exporter::EXPORTER],
+    subcommands: commands::SUBCOMMANDS,
+};

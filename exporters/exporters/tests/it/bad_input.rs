@@ -1,0 +1,59 @@
+//! What cannot be used is refused in one line that names it: exit code 2 for usage, 1 for the rest.
+
+use super::support::{LIMIT, command};
+use exporter_testkit::fixture;
+use exporter_testkit::process::Process;
+
+/// Runs the program, which must refuse; returns its one line.
+fn refused(arguments: &[&str], code: i32) -> String {
+    let mut process = Process::spawn(command().args(arguments)).unwrap();
+    let status = process.wait_exit(LIMIT).unwrap();
+    let stderr = process.stderr();
+    // Log lines of what went well before are no error.
+    let lines: Vec<_> = stderr.lines().filter(|line| !line.starts_with("time=")).collect();
+    assert_eq!((status.code(), lines.len()), (Some(code), 1), "{arguments:?}: {stderr}");
+    assert!(process.stdout().is_empty());
+    lines[0].to_owned()
+}
+
+fn refused_config(text: &str) -> String {
+    let dir = fixture::tree(&[("bad.yml", text)]).unwrap();
+    let line = refused(&[&format!("--config.file={}", dir.path().join("bad.yml").display())], 2);
+    assert!(line.contains("bad.yml"), "{line}");
+    line
+}
+
+fn names(line: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+}
+
+#[test]
+fn usage() {
+    names(&refused(&["--web.max-request=3"], 2), &["--web.max-request", "did you mean --web.max-requests"]);
+    names(&refused(&["--log.level=loud"], 2), &["--log.level=loud", "debug, info, warn or error"]);
+    names(&refused(&["--web.max-requests=many"], 2), &["--web.max-requests=many"]);
+    names(&refused(&["--config.file=/no/such.yml"], 2), &["--config.file=/no/such.yml", "No such file"]);
+    names(&refused(&["health"], 2), &["health", "give one URL"]);
+}
+
+#[test]
+fn a_port_in_use() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let line = refused(&[&format!("--web.listen-address={address}")], 1);
+    names(&line, &[&address, "in use", "--web.listen-address"]);
+    names(&refused(&["--web.listen-address=nonsense"], 1), &["nonsense"]);
+}
+
+#[test]
+fn config_files() {
+    names(&refused_config("exporters: {nodes: []}"), &["\"nodes\"", "known: node"]);
+    names(&refused_config("exporters: {node: [{path.procfss: /x}]}"), &["node", "path.procfss"]);
+    names(&refused_config("exporters: {node: [{}, {}]}"), &["/node/metrics", "name"]);
+    names(&refused_config("exporters: {node: [{name: a/b}]}"), &["a/b"]);
+    names(&refused_config("exporters:\n  node: [\n"), &["line"]);
+    names(&refused_config("exporters: {node: [{collector.cpu: maybe}]}"), &["collector.cpu"]);
+    names(&refused_config("exporters: {node: [{collector.nope: true}]}"), &["collector.nope"]);
+}

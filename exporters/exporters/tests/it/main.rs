@@ -1,0 +1,9 @@
+//! The program itself: scraped by a real Prometheus, and given what it cannot use.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod compose;
+mod prometheus;
+mod reload;
+mod support;
+mod thresholds;
