@@ -1,6 +1,7 @@
 //! TCP sockets by state: a dump of inet_diag on the host itself, `/proc/net/tcp` where `/proc` is mounted elsewhere.
 //!
-//! Both grow with the number of sockets, so above a limit nothing is asked.
+//! Off by default: either way the kernel walks its whole table of sockets, which is sized by the host's memory. Two walks
+//! took 0.75 ms on a host of 24 GB, as much as all other collectors. Above a number of sockets nothing is asked.
 
 use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family, Flag};
 use rustix::net::netlink::SOCK_DIAG;
@@ -13,7 +14,7 @@ use crate::source;
 use crate::text::{Malformed, fields, hexadecimal, integer, lines};
 
 pub(crate) static TCPSTAT: Collector =
-    Collector { name: "tcpstat", enabled: true, families: &[STATES.desc()], dynamic: &[] };
+    Collector { name: "tcpstat", enabled: false, families: &[STATES.desc()], dynamic: &[] };
 
 static STATES: Family<1> = Family::gauge(
     "node_tcp_connection_states",
@@ -41,10 +42,7 @@ const MAX_SOCKETS: &str = "collector.tcpstat.max-sockets";
 pub(crate) const FLAGS: &[Flag] =
     &[Flag::value(MAX_SOCKETS, "20000", "Leave tcpstat out while there are more TCP sockets than this.")];
 
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-const IPPROTO_TCP: u8 = 6;
+const TCPDIAG_GETSOCK: u16 = 18;
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Counts {
@@ -98,16 +96,12 @@ fn sockets(text: &[u8]) -> u64 {
 }
 
 fn ask(netlink: &mut Netlink, counts: &mut Counts) -> Result<(), NetlinkError> {
-    for family in [AF_INET, AF_INET6] {
-        // `struct inet_diag_req_v2`: family, protocol, no extensions, all states, any address.
-        let mut request = [0; 56];
-        request[..2].copy_from_slice(&[family, IPPROTO_TCP]);
-        request[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
-        let answer = netlink.dump(SOCK_DIAG_BY_FAMILY, &request)?;
-        for message in messages(answer).filter(|message| message.kind == SOCK_DIAG_BY_FAMILY) {
-            count(message.body, counts);
-        }
-    }
+    // `struct inet_diag_req`: any family and address, no extensions, all states. The newer request is for one family,
+    // and each walk through the kernel's table costs the same, however few sockets there are.
+    let mut request = [0; 60];
+    request[52..56].copy_from_slice(&u32::MAX.to_ne_bytes());
+    let answer = netlink.dump(TCPDIAG_GETSOCK, &request)?;
+    messages(answer).filter(|message| message.kind == TCPDIAG_GETSOCK).for_each(|m| count(m.body, counts));
     Ok(())
 }
 

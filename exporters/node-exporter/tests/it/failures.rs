@@ -35,8 +35,12 @@ const FILES: &[(&str, &[&str])] = &[
     ("root/etc/os-release", &["os"]),
 ];
 
-const FLAGS: &[(&str, &str)] =
-    &[("collector.interrupts", "true"), ("collector.softirqs", "true"), ("collector.swap", "true")];
+const FLAGS: &[(&str, &str)] = &[
+    ("collector.interrupts", "true"),
+    ("collector.softirqs", "true"),
+    ("collector.swap", "true"),
+    ("collector.tcpstat", "true"),
+];
 
 /// Damage that is no damage: an empty file, or none, where a host has none of these.
 const FINE: &[(&str, &str)] = &[

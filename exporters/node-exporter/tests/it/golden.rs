@@ -15,6 +15,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.softirqs", "true"),
     ("collector.stat.softirq", "true"),
     ("collector.swap", "true"),
+    ("collector.tcpstat", "true"),
     // These two ask the kernel, not files.
     ("collector.timex", "false"),
     ("collector.uname", "false"),

@@ -50,6 +50,19 @@ fn nothing_fails_here() {
 }
 
 #[test]
+fn sockets_are_counted_over_netlink() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let six = std::net::TcpListener::bind("[::1]:0");
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let page = Node::new(&[("collector.tcpstat".into(), "true".into())]).scrape();
+    let state =
+        |state: &str| value(&page, &format!("node_tcp_connection_states{{state=\"{state}\"}}")).unwrap();
+    assert!(state("listen") >= 1.0 + f64::from(u8::from(six.is_ok())));
+    assert!(state("established") >= 2.0, "both ends");
+    drop(client);
+}
+
+#[test]
 fn files_and_netlink_tell_the_same_about_the_loopback() {
     let page = |netlink: &str| Node::new(&[("collector.netdev.netlink".into(), netlink.into())]).scrape();
     let (kernel, files) = (page("true"), page("false"));
