@@ -25,7 +25,8 @@ pub(crate) enum ReadError {
 impl ReadError {
     /// Whether the file is absent, which mostly means that a kernel part or a device is.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        use io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, ReadError::Io { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
     }
 }
 
