@@ -56,7 +56,7 @@ fn seen(root: &Path, exporter: &Exporter, declared: &[CatalogueRow]) -> Result<V
             continue;
         }
         // What is different at each run is written so.
-        let text = text.replace('…', "0");
+        let text = text.replace("{…}", "").replace('…', "0");
         let families = parse(&text, Format::Text).with_context(|| path.display().to_string())?;
         for family in families.iter().filter(|family| !named.contains(family.name)) {
             // The longest prefix names the collector.
