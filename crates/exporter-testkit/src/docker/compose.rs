@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::{Image, run};
 use crate::{Error, Result, process, tools, wait};
 
-/// How long another run of the same test may keep us waiting.
-const TURN: Duration = Duration::from_secs(200);
+/// How long another run of the same test may keep us waiting: it and we must fit into the test runner's limit.
+const TURN: Duration = Duration::from_secs(150);
 const DOWN: Duration = Duration::from_secs(90);
 
 /// What a project consists of, as the docker client calls it; containers first, since the others hang on them.

@@ -34,9 +34,9 @@ fn watch(stack: &Stack) -> Result {
     http::get(&stack.exporters_url("/-/healthy"), &[])?.expect_status(200)?;
     everything_is_scraped(stack)?;
     it_is_this_host(stack)?;
-    the_watchdog_arrives(&sink)?;
     thresholds_are_reloaded(stack)?;
-    no_rule_fails(stack)
+    no_rule_fails(stack)?;
+    the_watchdog_arrives(&sink)
 }
 
 /// The three of targets/stack.yml, and what the exporters offer at /sd with the labels that prometheus.yml adds.
