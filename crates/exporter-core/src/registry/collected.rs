@@ -49,7 +49,10 @@ impl<'a> Collected<'a> {
         let parts: Vec<Parts<'_>> =
             self.joined.iter().map(|(_, joined)| joined.run.as_ref().map(|run| run.parts())).collect();
         let own = self.own_page(&parts);
+        // Our own come first: a source that claims one of their names loses it.
         let mut pages = Vec::with_capacity(parts.len() * 2 + extra.len() + 1);
+        pages.push(&own);
+        pages.extend(extra);
         for ((slot, _), parts) in self.joined.iter().zip(&parts) {
             for (at, part) in parts.iter().flat_map(|parts| parts.iter()).enumerate() {
                 let young = slot.spec().max_age(at).is_none_or(|age| part.is_younger(age));
@@ -58,8 +61,6 @@ impl<'a> Collected<'a> {
                 }
             }
         }
-        pages.push(&own);
-        pages.extend(extra);
         let names = |name: &str| self.filter.names(name);
         let names: Option<&dyn Fn(&str) -> bool> = if self.filter.by_name() { Some(&names) } else { None };
         let written = assembly.write(&pages, &Options { names, ..options }, out);
