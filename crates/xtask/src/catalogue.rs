@@ -51,7 +51,12 @@ fn seen(root: &Path, exporter: &Exporter, declared: &[CatalogueRow]) -> Result<V
     let mut rows = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        if !text.starts_with("# HELP ") {
+            continue;
+        }
+        // What is different at each run is written so.
+        let text = text.replace("{…}", "").replace('…', "0");
         let families = parse(&text, Format::Text).with_context(|| path.display().to_string())?;
         for family in families.iter().filter(|family| !named.contains(family.name)) {
             // The longest prefix names the collector.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
 use crate::catalogue::{DURATION, LAST_SUCCESS, SUCCESS};
-use crate::source::{Outcome, Part};
+use crate::source::{Outcome, Part, Run};
 
 /// Families beyond this many are not told apart in the count of dropped series.
 const MAX_DROPPED_FAMILIES: usize = 200;
@@ -27,6 +27,14 @@ impl<'a> Collected<'a> {
         joined: Vec<(&'a Arc<Slot>, Joined)>,
     ) -> Self {
         Self { registry, filter, joined }
+    }
+
+    /// The runs that are shown, if all are over: two pages of the same runs are the same.
+    pub(crate) fn runs(&self) -> Option<Vec<Arc<Run>>> {
+        let over = |(_, joined): &(_, Joined)| {
+            joined.run.clone().filter(|run| joined.instead.is_none() && run.is_done())
+        };
+        self.joined.iter().map(over).collect()
     }
 
     /// Writes what was committed, with the collectors' success and duration and the `extra` pages. Returns the number

@@ -1,5 +1,6 @@
 //! The collectors: one file each, one line each in the table.
 
+mod accepted;
 mod arp;
 mod bonding;
 mod conntrack;
@@ -19,19 +20,24 @@ mod mdadm;
 mod meminfo;
 mod net;
 mod netstat;
+mod nfs;
+mod nfsd;
 mod nvme;
 mod os;
 mod powersupplyclass;
 mod pressure;
 mod processes;
 mod rapl;
+mod rpc;
 mod schedstat;
 mod selinux;
 mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
+mod swap;
 mod tcpstat;
+mod textfile;
 mod thermal_zone;
 mod time;
 mod timex;
@@ -40,6 +46,8 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod xfs;
+mod zfs;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
 
@@ -80,6 +88,8 @@ static TABLE: &[Entry] = &[
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
     entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
     entry(&[&netstat::NETSTAT], &[netstat::FLAGS], netstat::source),
+    entry(&[&nfs::NFS], &[], nfs::source),
+    entry(&[&nfsd::NFSD], &[], nfsd::source),
     entry(&[&nvme::NVME], &[], nvme::source),
     entry(&[&os::OS], &[], os::source),
     entry(&[&powersupplyclass::POWERSUPPLYCLASS], &[powersupplyclass::FLAGS], powersupplyclass::source),
@@ -91,6 +101,7 @@ static TABLE: &[Entry] = &[
     entry(&[&sockstat::SOCKSTAT], &[], sockstat::source),
     entry(&[&softirqs::SOFTIRQS], &[], softirqs::source),
     entry(&[&softnet::SOFTNET], &[], softnet::source),
+    entry(&[&swap::SWAP], &[], swap::source),
     entry(&[&tcpstat::TCPSTAT], &[tcpstat::FLAGS], tcpstat::source),
     entry(&[&thermal_zone::THERMAL_ZONE], &[], thermal_zone::source),
     entry(&[&time::TIME], &[], time::source),
@@ -99,6 +110,10 @@ static TABLE: &[Entry] = &[
     entry(&[&uname::UNAME], &[], uname::source),
     entry(&[&vmstat::VMSTAT], &[vmstat::FLAGS], vmstat::source),
     entry(&[&watchdog::WATCHDOG], &[], watchdog::source),
+    entry(&[&xfs::XFS], &[], xfs::source),
+    entry(&[&zfs::ZFS], &[], zfs::source),
+    // The last, so that a user's file cannot stand in for a family of ours.
+    entry(&[&textfile::TEXTFILE], &[textfile::FLAGS], textfile::source),
 ];
 
 pub(crate) fn all() -> Vec<&'static Collector> {
@@ -107,11 +122,12 @@ pub(crate) fn all() -> Vec<&'static Collector> {
 
 pub(crate) fn flags() -> Vec<Flag> {
     let own = TABLE.iter().flat_map(|entry| entry.flags.iter().copied().flatten());
-    context::FLAGS.iter().chain(own).copied().collect()
+    context::FLAGS.iter().chain(own).copied().chain(accepted::flags()).collect()
 }
 
 /// The sources with at least one collector switched on.
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
+    accepted::tell(settings);
     let context = Context::new(settings);
     let mut specs = Vec::new();
     for entry in TABLE {

@@ -17,6 +17,11 @@ const FILES: &[(&str, &[&str])] = &[
     ("proc/softirqs", &["softirqs"]),
     ("proc/1/mountinfo", &["filesystem"]),
     ("proc/1/net/dev", &["netdev"]),
+    ("proc/1/net/rpc/nfs", &["nfs"]),
+    ("proc/1/net/rpc/nfsd", &["nfsd"]),
+    ("proc/spl/kstat/zfs/arcstats", &["zfs"]),
+    ("proc/swaps", &["swap"]),
+    ("sys/fs/xfs/sda1/stats/stats", &["xfs"]),
     ("proc/1/net/netstat", &["netstat"]),
     ("proc/1/net/snmp", &["netstat"]),
     ("proc/1/net/softnet_stat", &["softnet"]),
@@ -30,7 +35,15 @@ const FILES: &[(&str, &[&str])] = &[
     ("root/etc/os-release", &["os"]),
 ];
 
-const FLAGS: &[(&str, &str)] = &[("collector.interrupts", "true"), ("collector.softirqs", "true")];
+const FLAGS: &[(&str, &str)] =
+    &[("collector.interrupts", "true"), ("collector.softirqs", "true"), ("collector.swap", "true")];
+
+/// Damage that is no damage: an empty file, or none, where a host has none of these.
+const FINE: &[(&str, &str)] = &[
+    ("proc/diskstats", "empty"),
+    ("proc/spl/kstat/zfs/arcstats", "missing"),
+    ("sys/fs/xfs/sda1/stats/stats", "missing"),
+];
 
 #[test]
 fn a_damaged_file_costs_its_own_collectors_only() {
@@ -49,8 +62,7 @@ fn a_damaged_file_costs_its_own_collectors_only() {
             let after = scrape(&root.0);
             for ((name, outcome), (_, old)) in after.iter().zip(&before) {
                 if collectors.contains(name) {
-                    // A host without disks has an empty file.
-                    let fine = (*file, damage) == ("proc/diskstats", "empty");
+                    let fine = FINE.contains(&(*file, damage));
                     assert_eq!(outcome.success(), fine, "{name} with {file} {damage}: {outcome:?}");
                 } else {
                     assert_eq!(outcome.success(), old.success(), "{name} with {file} {damage}: {outcome:?}");

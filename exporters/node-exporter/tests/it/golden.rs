@@ -14,6 +14,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.processes.threads-state", "true"),
     ("collector.softirqs", "true"),
     ("collector.stat.softirq", "true"),
+    ("collector.swap", "true"),
     // These two ask the kernel, not files.
     ("collector.timex", "false"),
     ("collector.uname", "false"),
@@ -35,7 +36,9 @@ const MOVING: &[&str] = &[
 #[test]
 fn the_whole_page() {
     let root = fixtures();
-    let node = Node::new(&flags(&root, FLAGS));
+    let mut flags = flags(&root, FLAGS);
+    flags.push(("collector.textfile.directory".into(), root.join("textfile").to_str().unwrap().into()));
+    let node = Node::new(&flags);
     let page = steady(&node.scrape(), &root);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/page.txt");
     if std::env::var_os("UPDATE").is_some() {
