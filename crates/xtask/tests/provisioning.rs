@@ -188,7 +188,7 @@ fn datasources_lead_to_services() -> Result {
             service.ok_or_else(|| Error::new(format!("{}: not http://SERVICE:PORT", source.url)))?;
         let ports = list(&stack.0["services"][name]["ports"]);
         assert!(
-            ports.iter().any(|p| p["target"] == port.parse::<u16>().unwrap_or_default()),
+            ports.iter().any(|p| p["target"].as_u64() == port.parse().ok()),
             "no service listens at {}",
             source.url
         );
