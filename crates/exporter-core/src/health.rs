@@ -43,7 +43,9 @@ pub(crate) fn check(url: &str) -> Result<String, String> {
 }
 
 fn ask(mut stream: impl Read + Write, host: &str, path: &str) -> std::io::Result<Vec<u8>> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    // In one piece: a server that speaks TLS answers the first one and closes.
+    stream.write_all(request.as_bytes())?;
     let mut head = vec![0; 256];
     let length = stream.read(&mut head)?;
     head.truncate(length);

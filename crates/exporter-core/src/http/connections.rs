@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 /// The table of all connections of a server.
@@ -36,6 +36,8 @@ pub(crate) struct Activity {
     /// Since when, in nanoseconds of the table's epoch.
     since: AtomicU64,
     requests: AtomicU32,
+    /// When writing last had to wait, until it makes progress; 0 where it has not. In the table's time.
+    stalled: AtomicU64,
 }
 
 impl Activity {
@@ -89,6 +91,23 @@ impl Connections {
         true
     }
 
+    /// Ends the connections whose clients have not read for this long.
+    pub(crate) fn evict_stalled(&self, least: Duration) {
+        let now = self.now();
+        let least = u64::try_from(least.as_nanos()).unwrap_or(u64::MAX);
+        let stalled = |entry: &Entry| {
+            let since = entry.activity.stalled.load(Ordering::Relaxed);
+            since > 0 && now.saturating_sub(since) >= least
+        };
+        let mut ended = Vec::new();
+        self.lock().entries.retain(|_, entry| {
+            let ends = stalled(entry);
+            ended.extend(entry.task.take_if(|_| ends));
+            !ends
+        });
+        ended.iter().for_each(AbortHandle::abort);
+    }
+
     /// How many there are.
     #[cfg(test)]
     fn len(&self) -> usize {
@@ -96,9 +115,12 @@ impl Connections {
     }
 
     fn mark(&self, activity: &Activity, busy: bool) {
-        let since = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        activity.since.store(since, Ordering::Relaxed);
+        activity.since.store(self.now(), Ordering::Relaxed);
         activity.busy.store(busy, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -110,16 +132,38 @@ impl Connections {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) id: u64,
-    pub(crate) activity: Arc<Activity>,
+    activity: Arc<Activity>,
     connections: Arc<Connections>,
 }
 
 impl Place {
+    pub(crate) fn reading(&self) -> Reading {
+        Reading { activity: self.activity.clone(), connections: self.connections.clone() }
+    }
+
     /// Busy until the returned value is dropped, be that at the answer or because the client went away.
     pub(crate) fn request(&self) -> Busy<'_> {
         self.activity.requests.fetch_add(1, Ordering::Relaxed);
         self.connections.mark(&self.activity, true);
         Busy(self)
+    }
+}
+
+/// Tells the table that a client does not read, or does again.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    activity: Arc<Activity>,
+    connections: Arc<Connections>,
+}
+
+impl Reading {
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    pub(crate) fn stalled(&self, stalled: bool) {
+        let since = if stalled { self.connections.now().max(1) } else { 0 };
+        self.activity.stalled.store(since, Ordering::Relaxed);
     }
 }
 

@@ -17,6 +17,9 @@ use super::{App, HttpResponse};
 const PLAIN_ON_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 31\r\nconnection: close\r\n\r\nthis port speaks TLS: use https\n";
 
+#[cfg(feature = "tls")]
+const TLS_BUFFER: usize = 16 * 1024;
+
 /// The stream, within TLS if that is on. `first` is its first byte.
 #[cfg(feature = "tls")]
 pub(crate) async fn secured(app: &App, mut stream: Stream, first: u8) -> io::Result<Option<Stream>> {
@@ -31,7 +34,9 @@ pub(crate) async fn secured(app: &App, mut stream: Stream, first: u8) -> io::Res
         stream.shutdown().await?;
         return Ok(None);
     }
-    let stream = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await?;
+    let mut stream = tokio_rustls::TlsAcceptor::from(tls).accept(stream).await?;
+    // A client that does not read holds no more than this beside the page.
+    stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
     Ok(Some(Stream::Tls(Box::new(stream))))
 }
 

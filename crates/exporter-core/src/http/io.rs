@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connections::Activity;
+use super::connections::Reading;
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +25,7 @@ pub(crate) struct Timeouts {
 #[derive(Debug)]
 pub(crate) struct Timed<S> {
     stream: S,
-    activity: Arc<Activity>,
+    reading: Reading,
     timeouts: Timeouts,
     sleep: Pin<Box<Sleep>>,
     waiting: bool,
@@ -37,9 +36,9 @@ pub(crate) struct Timed<S> {
 }
 
 impl<S> Timed<S> {
-    pub(crate) fn new(stream: S, activity: Arc<Activity>, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(stream: S, reading: Reading, timeouts: Timeouts) -> Self {
         let sleep = Box::pin(sleep(timeouts.head));
-        Self { stream, activity, timeouts, sleep, waiting: false, head: None, answer: None }
+        Self { stream, reading, timeouts, sleep, waiting: false, head: None, answer: None }
     }
 
     fn wait_to_write<T>(
@@ -48,12 +47,16 @@ impl<S> Timed<S> {
         poll: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if poll.is_ready() {
-            self.waiting = false;
+            if self.waiting {
+                self.waiting = false;
+                self.reading.stalled(false);
+            }
             return poll;
         }
         if !self.waiting {
             self.waiting = true;
-            let (now, request) = (Instant::now(), self.activity.requests());
+            self.reading.stalled(true);
+            let (now, request) = (Instant::now(), self.reading.activity().requests());
             let began = match self.answer {
                 Some((began, same)) if same == request => began,
                 _ => self.answer.insert((now, request)).0,
@@ -67,7 +70,7 @@ impl<S> Timed<S> {
     /// Hyper's own timer heeds the time between requests only; here a head that has begun must end.
     fn wait_to_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.head {
-            Some((began, requests)) if requests == self.activity.requests() => {
+            Some((began, requests)) if requests == self.reading.activity().requests() => {
                 self.sleep.as_mut().reset(began + self.timeouts.head);
                 ready!(self.sleep.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped sending")))
@@ -92,7 +95,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
             // While an answer waits to be written, the one timer is its own.
             return if self.waiting { poll } else { self.wait_to_read(context) };
         }
-        let requests = self.activity.requests();
+        let requests = self.reading.activity().requests();
         if buffer.filled().len() > before && self.head.is_none_or(|(_, seen)| seen != requests) {
             self.head = Some((Instant::now(), requests));
         }

@@ -39,20 +39,26 @@ impl App {
 
     async fn page(&self, instance: Option<&Instance>, request: &Request<Incoming>) -> HttpResponse {
         let deadline = Instant::now() + budget(request.headers());
-        let mut extra = Page::new();
-        if self.with_process && (instance.is_none() || self.own_path.is_none()) {
-            self.process.put(&mut extra);
-            self.own.put(&mut extra);
-        }
+        // Made when the page is written, not while it is waited for: many may wait.
+        let extra = |page: &mut Page| {
+            if self.with_process && (instance.is_none() || self.own_path.is_none()) {
+                self.process.put(page);
+                self.own.put(page);
+            }
+            if let Some(instance) = instance {
+                build::put(page, instance.exporter.namespace);
+            }
+        };
         match instance {
             Some(instance) => {
-                build::put(&mut extra, instance.exporter.namespace);
-                self.registry_page(&instance.registry, &extra, request, deadline, self.max_requests).await
+                self.registry_page(&instance.registry, extra, request, deadline, self.max_requests).await
             }
             None => {
                 let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
                 let written = self.encode(form, |encoder| {
-                    encoder.assembly.write(&[&extra], &Options::new(form.0), &mut encoder.text);
+                    let mut page = Page::new();
+                    extra(&mut page);
+                    encoder.assembly.write(&[&page], &Options::new(form.0), &mut encoder.text);
                 });
                 self.encoded(form, written)
             }
@@ -84,13 +90,13 @@ impl App {
             Ok(place) => place,
             Err(error) => return refused(error),
         };
-        self.registry_page(&registry, &Page::new(), request, deadline, 0).await
+        self.registry_page(&registry, |_| {}, request, deadline, 0).await
     }
 
     async fn registry_page(
         &self,
         registry: &Registry,
-        extra: &Page,
+        extra: impl FnOnce(&mut Page),
         request: &Request<Incoming>,
         deadline: Instant,
         max_pages: u64,
@@ -104,6 +110,11 @@ impl App {
             let body = format!("{max_pages} other pages are being collected already\n");
             return text(StatusCode::SERVICE_UNAVAILABLE, body);
         };
+        // Before there is a run to hold on to.
+        if !self.unsent.room(&self.connections, deadline).await {
+            let body = "too much of earlier answers is not read yet\n".to_owned();
+            return text(StatusCode::SERVICE_UNAVAILABLE, body);
+        }
         let collected = registry.collect(&filter, deadline).await;
         let runs = collected.runs();
         let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
@@ -112,7 +123,9 @@ impl App {
         }
         let written = self.encode(form, |encoder| {
             let options = Options { family_cap: self.family_cap, ..Options::new(form.0) };
-            collected.write(&[extra], options, &mut encoder.assembly, &mut encoder.text);
+            let mut page = Page::new();
+            extra(&mut page);
+            collected.write(&[&page], options, &mut encoder.assembly, &mut encoder.text);
         });
         if let (Some(runs), Ok(body)) = (runs, &written) {
             waiting.write(form, runs, body);
@@ -138,7 +151,8 @@ impl App {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         encoder.text.clear();
         write(&mut encoder);
-        if gzip { encoder.gzip() } else { Ok(encoder.plain()) }
+        let body = if gzip { encoder.gzip()? } else { encoder.plain() };
+        Ok(self.unsent.counted(body))
     }
 }
 

@@ -13,6 +13,7 @@ mod route;
 mod serve;
 mod stream;
 mod under_way;
+mod unsent;
 mod web_config;
 
 pub use listen::Listener;
@@ -33,9 +34,14 @@ use exposition::Page;
 use crate::exporter::{ConfigError, Exporter};
 use crate::probe::Probes;
 use crate::registry::Registry;
+use connections::Connections;
 use encode::Encoder;
 use process::Process;
 use under_way::UnderWay;
+use unsent::Unsent;
+
+/// Connections at once; for one more, the one that has been idle longest goes.
+const MAX_CONNECTIONS: usize = 256;
 
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -100,6 +106,8 @@ pub struct App {
     pub(crate) own: OwnMetrics,
     pub(crate) web: Option<Arc<Web>>,
     pub(crate) under_way: UnderWay,
+    pub(crate) unsent: Arc<Unsent>,
+    pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
 }
@@ -137,6 +145,8 @@ impl App {
             own: OwnMetrics::new(options.program),
             web: None,
             under_way: UnderWay::default(),
+            unsent: Arc::default(),
+            connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
         }
@@ -210,7 +220,9 @@ impl fmt::Debug for App {
 /// What every program says of itself: `process_*`, the server's own metrics, and the registry's counters.
 pub(crate) fn put_own(program: &str, page: &mut Page) {
     Process::new().put(page);
-    OwnMetrics::new(program).put(page);
+    let own = OwnMetrics::new(program);
+    own.with_web_config();
+    own.put(page);
 }
 
 /// The pairs of a URL's query string, percent-decoded.

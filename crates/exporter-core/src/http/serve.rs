@@ -12,14 +12,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::connections::{Connections, Place};
+use super::connections::Place;
 use super::io::{Timed, Timeouts};
 use super::listen::Listener;
 use super::stream::Stream;
 use super::{App, guard};
 
-/// Connections at once; for one more, the one that has been idle longest goes.
-const MAX_CONNECTIONS: usize = 256;
 /// Time between requests on a connection: above any usual scrape interval, or each scrape would have to connect anew.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 const TIMEOUTS: Timeouts = Timeouts {
@@ -34,13 +32,10 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves `app` on all `listeners` until `shutdown`, then finishes what is under way, for at most five seconds.
 pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown: impl Future<Output = ()>) {
-    let connections = Connections::new(MAX_CONNECTIONS);
     let (stop, stopping) = watch::channel(false);
     let accepting: Vec<_> = listeners
         .into_iter()
-        .map(|listener| {
-            tokio::spawn(accept(listener.into(), app.clone(), connections.clone(), stopping.clone()))
-        })
+        .map(|listener| tokio::spawn(accept(listener.into(), app.clone(), stopping.clone())))
         .collect();
     drop(stopping);
     app.instances().iter().for_each(|instance| instance.registry.start());
@@ -59,28 +54,23 @@ pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown
     }
 }
 
-async fn accept(
-    listener: Listener,
-    app: Arc<App>,
-    connections: Arc<Connections>,
-    stopping: watch::Receiver<bool>,
-) {
+async fn accept(listener: Listener, app: Arc<App>, stopping: watch::Receiver<bool>) {
     loop {
         let stream = match listener.accept().await {
             Ok(stream) => stream,
             Err(error) => {
                 // Mostly no file descriptors left.
                 tracing::warn!(%error, "cannot accept a connection; the longest idle one is closed");
-                app.own.evicted(connections.evict());
+                app.own.evicted(app.connections.evict());
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        let (place, evicted) = connections.place();
+        let (place, evicted) = app.connections.place();
         app.own.evicted(evicted);
         let (id, stopping) = (place.id, stopping.clone());
         let task = tokio::spawn(connection(app.clone(), stream, place, stopping));
-        connections.serves(id, task.abort_handle());
+        app.connections.serves(id, task.abort_handle());
         // Who has come is heard before the next one comes, or a flood would push everybody out unheard.
         tokio::task::yield_now().await;
     }
@@ -108,7 +98,7 @@ async fn open(app: &App, stream: Stream) -> io::Result<Option<Stream>> {
 }
 
 async fn speak(app: Arc<App>, stream: Stream, place: Place, mut stopping: watch::Receiver<bool>) {
-    let stream = Timed::new(stream, place.activity.clone(), TIMEOUTS);
+    let stream = Timed::new(stream, place.reading(), TIMEOUTS);
     let service = service_fn(|request| {
         let (app, busy) = (app.clone(), place.request());
         async move {
