@@ -51,6 +51,16 @@ impl Flag {
         self
     }
 
+    /// Its name, without dashes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it is on or off, rather than a value.
+    pub const fn is_switch(&self) -> bool {
+        matches!(self.kind, FlagKind::Switch)
+    }
+
     /// Left out of `--help`.
     #[must_use]
     pub const fn hidden(mut self) -> Self {
