@@ -129,6 +129,11 @@ impl Settings {
         self.text(name) == "true"
     }
 
+    /// Sets a value, for one target that a URL names.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), vec![value.to_owned()]);
+    }
+
     /// Whether it was set, to whatever.
     pub fn is_set(&self, name: &str) -> bool {
         self.values.contains_key(name)
