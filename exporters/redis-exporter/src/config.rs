@@ -76,6 +76,23 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Time for searching keys in one scrape; the search goes on in the next.",
     ),
     Flag::value("max-checked-keys", "10000", "Keys shown of all patterns together; more are counted only."),
+    Flag::list("queue", "A queue, KIND:[dbN=]NAME; kinds: list, set, zset, stream, rq, bullmq, sidekiq."),
+    Flag::list(
+        "heartbeat",
+        "string:KEY, hash/FIELD:KEY, zset:KEY or ttl/SECONDS:KEY; a * in KEY is the agent's name.",
+    ),
+    Flag::value("celery.queues", "", "Celery's queues, NAME,..."),
+    Flag::switch("celery.discover", false, "Look for Celery's queues in kombu's bindings."),
+    Flag::switch("celery.workers", false, "Listen to the heartbeats of Celery's workers."),
+    Flag::value(
+        "celery.worker-silence",
+        "10s",
+        "A worker that is silent for longer is down; it beats every 2 s.",
+    ),
+    Flag::value("celery.db", "0", "Database of Celery's broker."),
+    Flag::value("celery.key-prefix", "", "Celery's global_keyprefix."),
+    Flag::value("celery.separator", "", "Celery's sep, between queue and priority; empty is its default."),
+    Flag::value("celery.priority-steps", "0,3,6,9", "Celery's priority_steps."),
     // The peer has them; here they change nothing, see README.
     Flag::switch("redis-only-metrics", false, "Taken and without effect.").hidden(),
     Flag::switch("include-go-runtime-metrics", false, "Taken and without effect.").hidden(),

@@ -1,15 +1,19 @@
 //! Redis and Valkey under redis_exporter's names, and the queues they hold.
 //!
 //! `session` keeps a connection and knows what its server can do; `server` asks everything that touches no key, in one
-//! round trip; `info` gives the longest answer its meaning. `peer` translates redis_exporter's command line.
+//! round trip; `info` gives the longest answer its meaning. `keyspace`
+//! asks everything that does touch keys, over a connection of its own: `keys` and `queues`. `peer` translates redis_exporter's command line.
 #![forbid(unsafe_code)]
 
 mod config;
 mod connect;
 mod families;
 mod info;
+mod keys;
+mod keyspace;
 mod login;
 mod peer;
+mod queues;
 mod reply;
 mod server;
 mod session;

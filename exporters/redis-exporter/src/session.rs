@@ -51,11 +51,6 @@ impl Replies {
     pub(crate) fn into_values(self) -> impl Iterator<Item = Reply> {
         self.0.into_iter().map(|(_, reply)| reply)
     }
-
-    /// One reply a command.
-    pub(crate) fn each(&self) -> impl Iterator<Item = Option<&Value>> {
-        self.0.iter().map(|(_, reply)| reply.as_ref().ok())
-    }
 }
 
 /// Runs `future` until shortly before the scrape's deadline, and no longer than `limit`.

@@ -2,6 +2,7 @@
 //! only as root, and never asks for root by itself.
 
 mod fetch;
+mod python;
 mod servers;
 
 use std::path::Path;
@@ -25,12 +26,18 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 6] = [
     Package {
         name: "debian-archive-keyring",
         brings: Brings::File(fetch::KEYRING),
         why: "checks the signatures of what is fetched",
     },
+    Package {
+        name: "python3-pip",
+        brings: Brings::Program("pip3"),
+        why: "brings Celery, whose workers and queues a test watches",
+    },
+    Package { name: "openssl", brings: Brings::Program("openssl"), why: "certificates for tests of TLS" },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
     Package { name: "iproute2", brings: Brings::Program("ip"), why: "the benchmark's private network" },
     Package {
@@ -49,6 +56,7 @@ pub(crate) fn run() -> Result<()> {
     let dir = repo::root().join("target/tools");
     fetch::run(&dir)?;
     servers::run(&dir)?;
+    python::run(&dir)?;
     install_templates(&dir)
 }
 

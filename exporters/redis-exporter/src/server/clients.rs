@@ -15,6 +15,7 @@ families! { DESCS:
     SUBSCRIPTIONS: 2 = gauge("redis_connected_client_channel_subscriptions_count", "Its channels.", ["id", "name"]);
     PATTERNS: 2 = gauge("redis_connected_client_pattern_matching_subscriptions_count", "Its channel patterns.", ["id", "name"]);
     SHARDS: 2 = gauge("redis_connected_client_shard_channel_subscriptions_count", "Its shard channels.", ["id", "name"]);
+    WATCHED: 2 = gauge("redis_connected_client_shard_channel_watched_keys", "Keys it watches.", ["id", "name"]);
     QUERY: 2 = gauge("redis_connected_client_query_buffer_length_bytes", "Its query buffer, in bytes.", ["id", "name"]);
     QUERY_FREE: 2 = gauge("redis_connected_client_query_buffer_free_space_bytes", "What is free in its query buffer, in bytes.", ["id", "name"]);
     OUTPUT: 2 = gauge("redis_connected_client_output_buffer_length_bytes", "Its output buffer, in bytes.", ["id", "name"]);
@@ -60,6 +61,7 @@ pub(super) fn put(page: &mut Page, list: &Value, now: SystemTime, with_port: boo
             (&SUBSCRIPTIONS, &b"sub"[..]),
             (&PATTERNS, b"psub"),
             (&SHARDS, b"ssub"),
+            (&WATCHED, b"watch"),
             (&QUERY, b"qbuf"),
             (&QUERY_FREE, b"qbuf-free"),
             (&OUTPUT, b"obl"),

@@ -104,6 +104,21 @@ fn everything_about_configuration_and_clients() -> Result {
 }
 
 #[test]
+fn keys_and_streams() -> Result {
+    const FLAGS: [(&str, &str); 4] = [
+        ("check-keys", "db0=*"),
+        ("check-single-keys", "absent,db3=s"),
+        ("count-keys", "db0=*,db3=s*"),
+        ("check-streams", "db3=s*"),
+    ];
+    let peer = FLAGS.map(|(name, value)| format!("-{name}={value}"));
+    for program in ALL {
+        compare(program, &[], &FLAGS, &peer.each_ref().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_cluster_node() -> Result {
     compare(REDIS_8, &["--cluster-enabled", "yes"], &[], &[])
 }

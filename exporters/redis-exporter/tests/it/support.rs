@@ -44,6 +44,19 @@ impl Redis {
         Ok(server)
     }
 
+    /// The same program as a sentinel.
+    pub(crate) fn sentinel(program: &'static str, config: &std::path::Path) -> Result<Self> {
+        let port = ports::free()?;
+        let dir = TempDir::new()?;
+        let args = [&config.display().to_string(), "--sentinel", "--port", &port.to_string()]
+            .map(str::to_owned)
+            .to_vec();
+        let process = spawn(program, &args)?;
+        let mut server = Self { process, port, program, args, _dir: dir };
+        server.wait()?;
+        Ok(server)
+    }
+
     fn wait(&mut self) -> Result {
         let address = self.port.address();
         self.process
