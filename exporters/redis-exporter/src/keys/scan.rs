@@ -58,6 +58,9 @@ pub(crate) struct Limits {
     pub(crate) values: bool,
 }
 
+/// What a search has found is shown for so long when searching fails.
+const STALE: Duration = Duration::from_secs(300);
+
 /// Searches, pass after pass.
 pub(crate) struct Scanner {
     pub(crate) patterns: Vec<Pattern>,
@@ -109,6 +112,8 @@ impl Scanner {
             }
             if let Err(trouble) = self.step(nodes, scrape, lookups).await {
                 self.restart();
+                // What is old is dropped rather than shown for ever.
+                self.last.take_if(|(_, finished, _)| finished.elapsed() > STALE);
                 return Err(trouble);
             }
         }
@@ -139,7 +144,15 @@ impl Scanner {
             words.extend([&b"TYPE"[..], pattern.kind.as_bytes()]);
         }
         let batch = Batch::of("scan", &words);
-        let reply = nodes.ask_node(scrape, self.node, pattern.key.db, &batch).await?;
+        let reply = match nodes.ask_node(scrape, self.node, pattern.key.db, &batch).await {
+            Ok(reply) => reply,
+            // The other masters' keys are still there to be found; the collector says that some are missing.
+            Err(trouble) if nodes.len() > 1 => {
+                nodes.trouble = Some(trouble);
+                None
+            }
+            Err(trouble) => return Err(trouble),
+        };
         let (cursor, names) = match reply.as_ref().map(reply::items) {
             Some([cursor, names]) => (reply::bytes(cursor).unwrap_or(b"0"), reply::items(names)),
             _ => (&b"0"[..], &[][..]),

@@ -1,25 +1,24 @@
 //! A cluster of three: each master has its own keys, and one of them may be dead.
 
-use exporter_testkit::{Error, Result, wait};
+use exporter_testkit::{Error, Result, ports, wait};
 use std::time::Duration;
 
 use crate::support::{Ours, REDIS_8, Redis, run};
 
 fn cluster() -> Result<Vec<Redis>> {
-    let args = [
-        "--cluster-enabled",
-        "yes",
-        "--cluster-node-timeout",
-        "2000",
-        "--cluster-require-full-coverage",
-        "no",
-    ];
-    let nodes = (0..3).map(|_| Redis::start(REDIS_8, &args)).collect::<Result<Vec<_>>>()?;
+    // The bus' own port would be one that another test may have.
+    let buses = (0..3).map(|_| ports::free()).collect::<Result<Vec<_>>>()?;
+    let start = |bus: &ports::Port| {
+        let bus = bus.to_string();
+        let timeout = ["--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no"];
+        Redis::start(REDIS_8, &[&["--cluster-enabled", "yes", "--cluster-port", &bus], &timeout[..]].concat())
+    };
+    let nodes = buses.iter().map(start).collect::<Result<Vec<_>>>()?;
     for (node, range) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
         node.run(&format!("CLUSTER ADDSLOTSRANGE {range}")).unwrap();
     }
-    for node in &nodes[1..] {
-        nodes[0].run(&format!("CLUSTER MEET 127.0.0.1 {}", node.port)).unwrap();
+    for (node, bus) in nodes.iter().zip(&buses).skip(1) {
+        nodes[0].run(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port)).unwrap();
     }
     for node in &nodes {
         wait::until("the cluster to agree", wait::LONG, || {

@@ -120,7 +120,8 @@ fn keys_and_streams() -> Result {
 
 #[test]
 fn a_cluster_node() -> Result {
-    compare(REDIS_8, &["--cluster-enabled", "yes"], &[], &[])
+    let bus = exporter_testkit::ports::free()?;
+    compare(REDIS_8, &["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()], &[], &[])
 }
 
 /// Bounds are the same for all commands, and counts rise.

@@ -1,6 +1,7 @@
 //! Pages whose names documentation and checks go by. Values move; names, types and labels do not.
 
 use exporter_testkit::{Result, golden};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::support::{ALL, Ours, Redis};
@@ -22,25 +23,33 @@ fn names_by_server() -> Result {
     Ok(())
 }
 
-/// Of each family, its head and its first series, with 0 for the value and the labels that a run gives.
+/// Of each family, its head and its first series, with 0 for the value and a word for labels that a run gives.
 fn steady(page: &str) -> String {
     let mut out = String::new();
-    let mut last = String::new();
+    let mut seen = BTreeSet::new();
     for line in page.lines() {
         if line.starts_with('#') {
             out.push_str(line);
             out.push('\n');
             continue;
         }
-        let name = line.split(['{', ' ']).next().unwrap_or_default();
-        if name == last {
+        let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
+        let name = series.split('{').next().unwrap_or_default();
+        if !seen.insert(name) {
             continue;
         }
-        last = name.to_owned();
-        let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
-        let series =
-            if name == "redis_instance_info" { "redis_instance_info{role=\"master\"}" } else { series };
-        out.push_str(&format!("{series} 0\n"));
+        let labels = series[name.len()..].split("\",").map(|label| match label.split_once("=\"") {
+            Some((label, value)) => {
+                let label = label.trim_start_matches('{');
+                let known =
+                    matches!(label, "role" | "db" | "le" | "quantile" | "class" | "limit" | "collector");
+                format!("{label}=\"{}\"", if known { value.trim_end_matches("\"}") } else { "X" })
+            }
+            None => String::new(),
+        });
+        let labels: Vec<_> = labels.filter(|label| !label.is_empty()).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        out.push_str(&format!("{name}{labels} 0\n"));
     }
     out
 }
