@@ -44,6 +44,21 @@ impl Flag {
         Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false }
     }
 
+    /// What it is where it is not given.
+    pub const fn default(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it does.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether `--help` leaves it out.
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Its value is a file that is read when instances are made: a reload makes them anew when its content has changed.
     #[must_use]
     pub const fn file(mut self) -> Self {
@@ -196,7 +211,7 @@ fn negated(name: String, value: String) -> (String, String) {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {

@@ -1,6 +1,5 @@
 //! Queues that live in Redis: how long they are, who works on them, who was last heard of.
 
-pub(crate) mod base64;
 pub(crate) mod celery;
 pub(crate) mod heartbeat;
 pub(crate) mod plain;

@@ -1,5 +1,6 @@
 //! Celery's workers, by the heartbeats they publish every other second: no Celery code, no broadcast that waits.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use exporter_core::{
     BoxedSource, CollectError, CollectFuture, Collector, ConfigError, Scrape, Settings, Sink, Source,
 };
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinHandle;
 
-use super::base64;
 use crate::connect::Access;
 use crate::families::families;
 use crate::trouble::Trouble;
@@ -168,7 +168,7 @@ fn heard(payload: &[u8]) -> Option<(String, Beat)> {
     let body = message.get("body")?.as_str()?;
     let encoding = message.pointer("/properties/body_encoding").and_then(Value::as_str);
     let event: Value = match encoding {
-        Some("base64") => serde_json::from_slice(&base64::decode(body.as_bytes())?).ok()?,
+        Some("base64") => serde_json::from_slice(&BASE64_STANDARD.decode(body).ok()?).ok()?,
         _ => serde_json::from_str(body).ok()?,
     };
     let kind = event.get("type")?.as_str()?;
