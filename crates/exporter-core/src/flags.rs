@@ -44,11 +44,6 @@ impl Flag {
         Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false }
     }
 
-    /// Its name, without dashes.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// What it is where it is not given.
     pub const fn default(&self) -> &'static str {
         self.default
@@ -69,6 +64,16 @@ impl Flag {
     pub const fn file(mut self) -> Self {
         self.file = true;
         self
+    }
+
+    /// Its name, without dashes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it is on or off, rather than a value.
+    pub const fn is_switch(&self) -> bool {
+        matches!(self.kind, FlagKind::Switch)
     }
 
     /// Left out of `--help`.
@@ -137,6 +142,11 @@ impl Settings {
     /// Whether a switch is on.
     pub fn switch(&self, name: &str) -> bool {
         self.text(name) == "true"
+    }
+
+    /// Sets a value, for one target that a URL names.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), vec![value.to_owned()]);
     }
 
     /// Whether it was set, to whatever.

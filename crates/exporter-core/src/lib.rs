@@ -35,7 +35,7 @@ pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
-pub use run::{all_in_one, standalone};
+pub use run::{all_in_one, standalone, standalone_with};
 pub use secret::Secret;
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,

@@ -1,5 +1,6 @@
 //! Programs: one exporter with its peer's flags, or several in one process.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,7 +21,16 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Runs one exporter as a program of its own, with its peer's flags and port.
 pub fn standalone(exporter: &'static Exporter, program: &'static str) -> ExitCode {
-    end(program, plan::standalone(exporter, program, std::env::args_os()).and_then(execute))
+    standalone_with(exporter, program, std::env::args_os())
+}
+
+/// The same with other arguments (the first is the program), for a peer whose command line is not like ours.
+pub fn standalone_with(
+    exporter: &'static Exporter,
+    program: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    end(program, plan::standalone(exporter, program, arguments).and_then(execute))
 }
 
 /// Runs several exporters in one process, as a config file says or as they discover themselves.

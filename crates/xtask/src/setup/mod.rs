@@ -2,6 +2,8 @@
 //! only as root, and never asks for root by itself.
 
 mod fetch;
+mod python;
+mod servers;
 
 use std::path::Path;
 use std::process::Command;
@@ -24,12 +26,18 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 5] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "debian-archive-keyring",
         brings: Brings::File(fetch::KEYRING),
         why: "checks the signatures of what is fetched",
     },
+    Package {
+        name: "python3-pip",
+        brings: Brings::Program("pip3"),
+        why: "brings Celery, whose workers and queues a test watches",
+    },
+    Package { name: "openssl", brings: Brings::Program("openssl"), why: "certificates for tests of TLS" },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
     // Where docker.io brings the client itself, there is no such package.
     Package { name: "docker-cli", brings: Brings::Program("docker"), why: "the compose test" },
@@ -49,6 +57,8 @@ pub(crate) fn run() -> Result<()> {
     install_packages()?;
     let dir = repo::root().join("target/tools");
     fetch::run(&dir)?;
+    servers::run(&dir)?;
+    python::run(&dir)?;
     install_templates(&dir)
 }
 
