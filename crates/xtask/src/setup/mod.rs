@@ -24,14 +24,25 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "debian-archive-keyring",
         brings: Brings::File(fetch::KEYRING),
         why: "checks the signatures of what is fetched",
     },
+    Package {
+        name: "dnsmasq-base",
+        brings: Brings::Program("dnsmasq"),
+        why: "app-health-exporter's probes of a name server",
+    },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
     Package { name: "iproute2", brings: Brings::Program("ip"), why: "the benchmark's private network" },
+    Package {
+        name: "nginx-light",
+        brings: Brings::Program("nginx"),
+        why: "app-health-exporter's probes of a web server",
+    },
+    Package { name: "openssl", brings: Brings::Program("openssl"), why: "app-health-exporter's certificates" },
     Package {
         name: "util-linux",
         brings: Brings::Program("unshare"),
