@@ -28,6 +28,12 @@ pub(crate) struct Kept {
     over: bool,
 }
 
+impl From<Kept> for (Vec<u8>, u64) {
+    fn from(kept: Kept) -> Self {
+        (kept.bytes, kept.count)
+    }
+}
+
 impl Write for Kept {
     fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
         self.count += data.len() as u64;
@@ -84,18 +90,15 @@ impl Body {
         self.kept().count
     }
 
-    pub(crate) fn finish(self) -> Result<Vec<u8>, Failure> {
+    /// The kept bytes, and how many there were.
+    pub(crate) fn finish(self) -> Result<(Vec<u8>, u64), Failure> {
         let over = self.kept().over;
         let result = match self {
             Body::Plain(kept) => Ok(kept),
-            Body::Gzip(decoder) if decoder.get_ref().count == 0 => {
-                // An empty answer is not packed at all.
-                return decoder.finish().map(|kept| kept.bytes).map_err(|error| unpack(&error, over));
-            }
             Body::Gzip(decoder) => decoder.finish(),
             Body::Deflate(decoder) => decoder.finish(),
         };
-        result.map(|kept| kept.bytes).map_err(|error| unpack(&error, over))
+        result.map(Kept::into).map_err(|error| unpack(&error, over))
     }
 
     fn failure(&self, error: &std::io::Error) -> Failure {
@@ -127,7 +130,7 @@ mod tests {
             body.take(&[0; 1000]).unwrap();
         }
         assert_eq!(body.len(), 100_000);
-        assert_eq!(body.finish().unwrap().capacity(), 0);
+        assert_eq!(body.finish().unwrap().0.capacity(), 0);
     }
 
     #[test]

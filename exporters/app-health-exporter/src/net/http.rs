@@ -160,7 +160,10 @@ pub(crate) async fn call(call: &Call<'_>, trace: &mut Trace) -> Result<Answer, F
         drop(guard);
         let (body, failure) = match result {
             Ok(()) => match reader.finish() {
-                Ok(body) => (body, None),
+                Ok((body, count)) => {
+                    trace.body_bytes = count;
+                    (body, None)
+                }
                 Err(failure) => (Vec::new(), Some(failure)),
             },
             Err(failure) => (Vec::new(), Some(failure)),

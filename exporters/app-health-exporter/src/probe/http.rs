@@ -211,7 +211,9 @@ fn put(page: &mut Page, trace: &Trace, by_regex: bool) {
         ("tls", trace.tls),
         ("transfer", trace.transfer),
     ];
-    for (phase, took) in phases {
+    // As the peer: what was never tried has no phase. Through a proxy nothing is resolved here.
+    let tried = trace.address.is_some() || trace.status > 0;
+    for (phase, took) in phases.into_iter().filter(|(phase, _)| tried || *phase == "resolve") {
         page.put(&PHASES, [&phase], took.as_secs_f64());
     }
     page.put(&STATUS, [], trace.status);

@@ -51,6 +51,8 @@ struct Trace {
     facts: Option<TlsFacts>,
     by_regex: bool,
     by_bytes: bool,
+    /// The conversation has begun.
+    talking: bool,
     /// Label names and values of `probe_expect_info`.
     labels: Vec<(String, String)>,
 }
@@ -104,8 +106,10 @@ fn finish(
         // A label name that cannot stand on a page costs this series.
         let _ = family.put("", labels, 1.0);
     }
-    page.put(&BY_REGEX, [], trace.by_regex);
-    page.put(&BY_BYTES, [], trace.by_bytes);
+    if trace.talking {
+        page.put(&BY_REGEX, [], trace.by_regex);
+        page.put(&BY_BYTES, [], trace.by_bytes);
+    }
     result
 }
 
@@ -136,6 +140,7 @@ async fn converse(
     if options.tls {
         stream = secure(probe, options, stream, name, trace).await?;
     }
+    trace.talking = true;
     let mut buffer = Vec::new();
     for step in &options.query_response {
         trace.stage = Stage::Response;

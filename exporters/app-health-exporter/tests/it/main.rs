@@ -1,0 +1,13 @@
+//! Against real servers: nginx, dnsmasq, the peer, and one of our own that misbehaves.
+
+mod bad_server;
+mod certs;
+mod checks;
+mod differential;
+mod faults;
+mod golden;
+mod grpc_server;
+mod json_module;
+mod nginx;
+mod support;
+mod watches;
