@@ -24,7 +24,6 @@ pub(crate) fn flags() -> Vec<Flag> {
         Flag::value("log.prober", "info", "Accepted; see log.level.").hidden(),
         Flag::switch("config.enable-auto-reload", false, "Accepted.").hidden(),
         Flag::value("config.auto-reload-interval", "30", "Accepted.").hidden(),
-        Flag::switch("web.systemd-socket", false, "Accepted.").hidden(),
     ]
 }
 

@@ -16,7 +16,9 @@ impl Certs {
         let certs = Certs { dir: TempDir::new()? };
         let ca = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 400 -subj /CN=Test-CA -keyout ca.key -out ca.pem";
         certs.openssl(&words(ca))?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs() as i64;
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs()
+                as i64;
         let day = 86_400;
         certs.sign("good", "localhost", now - day, now + 30 * day)?;
         certs.sign("expired", "localhost", now - 20 * day, now - 10 * day)?;

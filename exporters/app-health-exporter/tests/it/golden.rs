@@ -6,7 +6,7 @@ use crate::support::{Page, Prober};
 use exporter_testkit::{Result, golden};
 use std::time::Duration;
 
-/// Lines without values, and without label values that each run makes anew.
+/// The page with `…` for what each run makes anew: the values and the fingerprint.
 fn shape(page: &Page) -> String {
     let lines = page.text.lines().map(|line| match line.strip_prefix('#') {
         Some(_) => line.to_owned(),
@@ -14,13 +14,13 @@ fn shape(page: &Page) -> String {
             let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
             match series.split_once("fingerprint_sha256=\"") {
                 Some((before, after)) => {
-                    format!("{before}fingerprint_sha256=\"X{}", &after[after.find('"').unwrap_or(0)..])
+                    format!("{before}fingerprint_sha256=\"…{}", &after[after.find('"').unwrap_or(0)..])
                 }
                 None => series.to_owned(),
             }
         }
     });
-    lines.map(|line| line + "\n").collect()
+    lines.map(|line| if line.starts_with('#') { line + "\n" } else { line + " …\n" }).collect()
 }
 
 #[test]
