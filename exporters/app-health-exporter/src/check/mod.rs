@@ -4,6 +4,7 @@ mod families;
 mod report;
 mod run;
 mod state;
+mod states;
 
 use exporter_core::{
     BoxedSource, CollectFuture, Collector, ConfigError, Scrape, Settings, Sink, Source, SourceSpec,
@@ -16,8 +17,8 @@ use crate::config::checks::Checks;
 use crate::context::Context;
 use crate::watch;
 use families::CHECKS;
-use report::States;
 use run::Checker;
+use states::States;
 
 /// How often the scheduler looks after its tasks.
 const LOOK_AFTER: Duration = Duration::from_secs(30);

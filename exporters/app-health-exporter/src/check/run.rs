@@ -7,8 +7,9 @@ use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::report::{Report, States, read};
+use super::report::{Report, read};
 use super::state::State;
+use super::states::States;
 use crate::clock;
 use crate::config::checks::{Check, Preset};
 use crate::config::options::{Ip, Protocol};

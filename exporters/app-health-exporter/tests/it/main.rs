@@ -1,4 +1,5 @@
 //! Against real servers: nginx, dnsmasq, the peer, and one of our own that misbehaves.
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may panic, and so may their helpers")]
 
 mod bad_server;
 mod certs;
