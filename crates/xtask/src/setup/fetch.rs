@@ -17,7 +17,7 @@ pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// `(package, program in it, our name for it)`.
-const TOOLS: [(&str, &str, &str); 7] = [
+const TOOLS: &[(&str, &str, &str)] = &[
     ("prometheus", "prometheus", "prometheus"),
     ("promtool", "promtool", "promtool"),
     ("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
@@ -25,6 +25,7 @@ const TOOLS: [(&str, &str, &str); 7] = [
     ("docker-compose", "docker-compose", "docker-compose"),
     ("prometheus-node-exporter", "prometheus-node-exporter", "node_exporter"),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", "redis_exporter"),
+    ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter", "blackbox_exporter"),
 ];
 
 /// Fetches into `dir` unless it was done before. Remove `dir` for newer builds.
