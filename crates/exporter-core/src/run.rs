@@ -49,6 +49,8 @@ fn end(program: &str, result: Result<(), Exit>) -> ExitCode {
         Err(Exit::Usage(line)) => (2, line),
         Err(Exit::Failed(line)) => (1, line),
     };
+    // What the user gave stands in it, line feeds included.
+    let line = line.replace(char::is_control, " ");
     let _ = writeln!(std::io::stderr(), "{program}: {line}");
     ExitCode::from(code)
 }
@@ -69,10 +71,12 @@ fn execute(plan: Plan) -> Result<(), Exit> {
 async fn run(plan: Plan) -> Result<(), Exit> {
     let listeners = listeners(&plan).await?;
     let shutdown = shutdown().map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
+    let hangup =
+        signal(SignalKind::hangup()).map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
     for listener in &listeners {
         announce(&plan.app, listener);
     }
-    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone()));
+    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone(), hangup));
     notify::tell("READY=1");
     serve(plan.app, listeners, async {
         shutdown.await;
@@ -115,8 +119,8 @@ fn announce(app: &App, listener: &Listener) {
     }
 }
 
-async fn reload_at_hangup(app: Arc<App>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+/// The handler is set before the server says that it is ready: a signal without one would end the process.
+async fn reload_at_hangup(app: Arc<App>, mut hangup: tokio::signal::unix::Signal) {
     while hangup.recv().await.is_some() {
         // The result is logged and counted.
         let _ = app.clone().reload().await;

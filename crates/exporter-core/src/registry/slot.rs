@@ -248,7 +248,8 @@ impl Slot {
 
     fn count_lost(&self, inner: &mut Inner, run: &Arc<Run>) {
         let State::Running { run: own, abort, lost } = &mut inner.state else { return };
-        if !Arc::ptr_eq(own, run) {
+        // While somebody more patient waits, nothing is lost yet: the impatient do not end a run for the others.
+        if !Arc::ptr_eq(own, run) || !run.scrape.remaining().is_zero() {
             return;
         }
         *lost += 1;
