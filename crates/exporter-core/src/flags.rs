@@ -60,6 +60,16 @@ impl Flag {
         self
     }
 
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The peer's variable, see [`Flag::env`].
+    pub const fn variable(&self) -> Option<&'static str> {
+        self.env
+    }
+
     /// Left out of `--help`.
     #[must_use]
     pub const fn hidden(mut self) -> Self {
