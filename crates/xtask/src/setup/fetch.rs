@@ -17,13 +17,14 @@ pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// `(package, program in it, our name for it)`.
-const TOOLS: [(&str, &str, &str); 6] = [
+const TOOLS: [(&str, &str, &str); 7] = [
     ("prometheus", "prometheus", "prometheus"),
     ("promtool", "promtool", "promtool"),
     ("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
     ("prometheus-alertmanager", "amtool", "amtool"),
     ("docker-compose", "docker-compose", "docker-compose"),
     ("prometheus-node-exporter", "prometheus-node-exporter", "node_exporter"),
+    ("prometheus-postgres-exporter", "prometheus-postgres-exporter", "postgres_exporter"),
 ];
 
 /// Fetches into `dir` unless it was done before. Remove `dir` for newer builds.

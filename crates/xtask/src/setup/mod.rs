@@ -2,6 +2,7 @@
 //! only as root, and never asks for root by itself.
 
 mod fetch;
+mod postgres;
 
 use std::path::Path;
 use std::process::Command;
@@ -47,6 +48,7 @@ pub(crate) fn run() -> Result<()> {
     install_packages()?;
     let dir = repo::root().join("target/tools");
     fetch::run(&dir)?;
+    postgres::run(&dir)?;
     install_templates(&dir)
 }
 
