@@ -15,15 +15,21 @@ pub(crate) fn flags() -> Vec<Flag> {
     vec![
         Flag::value("dsn", "", "Connection string, key=value pairs or a URL; better in DATA_SOURCE_NAME.")
             .env("DATA_SOURCE_NAME"),
-        Flag::value("dsn.uri", "", "HOST:PORT/DATABASE?OPTIONS, beside a user and a password.").env("DATA_SOURCE_URI"),
+        Flag::value("dsn.uri", "", "HOST:PORT/DATABASE?OPTIONS, beside a user and a password.")
+            .env("DATA_SOURCE_URI"),
         Flag::value("dsn.uri-file", "", "File with that.").env("DATA_SOURCE_URI_FILE").file(),
         Flag::value("dsn.user", "", "User, with --dsn.uri.").env("DATA_SOURCE_USER"),
         Flag::value("dsn.user-file", "", "File with the user.").env("DATA_SOURCE_USER_FILE").file(),
-        Flag::value("dsn.password", "", "Password; better in --dsn.password-file.").env("DATA_SOURCE_PASS").hidden(),
+        Flag::value("dsn.password", "", "Password; better in --dsn.password-file.")
+            .env("DATA_SOURCE_PASS")
+            .hidden(),
         Flag::value("dsn.password-file", "", "File with the password, read again at each connect.")
             .env("DATA_SOURCE_PASS_FILE"),
         Flag::value("config.file", "postgres_exporter.yml", "File with auth_modules for /probe.").file(),
-        Flag::list("probe.allow", "Target that /probe may ask: a name, *.domain or a network, each with :PORT."),
+        Flag::list(
+            "probe.allow",
+            "Target that /probe may ask: a name, *.domain or a network, each with :PORT.",
+        ),
         Flag::switch("auto-discover-databases", false, "Look at all databases of the server.")
             .env("PG_EXPORTER_AUTO_DISCOVER_DATABASES"),
         Flag::value("include-databases", "", "Only these, separated by commas; * stands for anything.")
@@ -36,8 +42,16 @@ pub(crate) fn flags() -> Vec<Flag> {
             .file(),
         Flag::list("freshness", "Table whose newest row is looked at: [DATABASE.]SCHEMA.TABLE.COLUMN."),
         Flag::value("pgbouncer.dsn", "", "Connection string of a PgBouncer's console.").env("PGBOUNCER_DSN"),
-        Flag::value("slow-query.thresholds", "1s,5s,30s,300s", "Ages from which on queries are counted as slow."),
-        Flag::value("timeout.connect", "2s", "How long to wait for the server to connect or show a sign of life."),
+        Flag::value(
+            "slow-query.thresholds",
+            "1s,5s,30s,300s",
+            "Ages from which on queries are counted as slow.",
+        ),
+        Flag::value(
+            "timeout.connect",
+            "2s",
+            "How long to wait for the server to connect or show a sign of life.",
+        ),
         Flag::value("timeout.statement", "3s", "How long one statement may take."),
         Flag::value("timeout.lock", "100ms", "How long one statement may wait for a lock."),
         Flag::value("collection-timeout", "1m", "Of the peer; here the scrape's own deadline counts.")
@@ -56,7 +70,11 @@ pub(crate) fn flags() -> Vec<Flag> {
         Flag::value("collector.stat_statements.query_length", "120", "Longest text."),
         Flag::value("collector.stat_statements.limit", "100", "Statements to show."),
         Flag::value("collector.stat_statements.exclude_databases", "", "Not of these, separated by commas."),
-        Flag::value("collector.stat_statements.exclude_users", "", "Not of these users, separated by commas."),
+        Flag::value(
+            "collector.stat_statements.exclude_users",
+            "",
+            "Not of these users, separated by commas.",
+        ),
     ]
 }
 
@@ -138,7 +156,10 @@ fn knobs(settings: &Settings, dsn: &Dsn) -> Result<Knobs, ConfigError> {
     };
     let thresholds = parts(settings.text("slow-query.thresholds"))
         .map(|part| {
-            let seconds = part.strip_suffix("ms").map(|ms| (ms, 1e-3)).or_else(|| part.strip_suffix('s').map(|s| (s, 1.0)));
+            let seconds = part
+                .strip_suffix("ms")
+                .map(|ms| (ms, 1e-3))
+                .or_else(|| part.strip_suffix('s').map(|s| (s, 1.0)));
             let number = seconds.and_then(|(number, unit)| Some(number.parse::<f64>().ok()? * unit));
             number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
                 ConfigError::new(format!("--slow-query.thresholds: {part:?} is no number of seconds like 5s"))
@@ -166,7 +187,9 @@ pub(crate) fn discover() -> Option<Discovered> {
     let set = |flag: &Flag, value: String| (flag.name().to_owned(), value);
     let settings: Vec<_> = flags
         .iter()
-        .filter_map(|flag| Some(set(flag, std::env::var(flag.variable()?).ok().filter(|value| !value.is_empty())?)))
+        .filter_map(|flag| {
+            Some(set(flag, std::env::var(flag.variable()?).ok().filter(|value| !value.is_empty())?))
+        })
         .collect();
     let named = names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     named.then(|| Discovered { what: "the server in DATA_SOURCE_*".to_owned(), settings })

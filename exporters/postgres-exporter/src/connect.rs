@@ -158,6 +158,8 @@ impl Connector {
         ];
         if self.own_path {
             settings.push(("search_path", "pg_catalog".to_owned()));
+        } else {
+            settings.push(("datestyle", "ISO".to_owned()));
         }
         settings
     }
@@ -221,9 +223,9 @@ impl Connector {
                 .await
                 .map_err(|error| Trouble::new("unreachable", format!("{}: {error}", host.name)))?;
             let admitted = found.map(|address| policy.admit(&host.name, address).map(|_| address.ip()));
-            let mut admitted = admitted.collect::<Result<Vec<_>, _>>().map_err(|refused| {
-                Trouble::new("refused", refused.to_string())
-            })?;
+            let mut admitted = admitted
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|refused| Trouble::new("refused", refused.to_string()))?;
             admitted.truncate(1);
             addresses.extend(admitted);
         }

@@ -40,7 +40,13 @@ impl<const N: usize> Column<N> {
         help: &'static str,
         expression: &'static str,
     ) -> Self {
-        Self { family: Family::new(kind, name, help, labels), expression, since: 0, before: i32::MAX, later: None }
+        Self {
+            family: Family::new(kind, name, help, labels),
+            expression,
+            since: 0,
+            before: i32::MAX,
+            later: None,
+        }
     }
 
     /// Servers of this `server_version_num` and later.
@@ -252,7 +258,13 @@ impl<const N: usize> Query for Select<N> {
         Some(sql)
     }
 
-    fn fill(&self, rows: &[Row], server: &Server, _: &mut State, page: &mut Page) -> Result<(), CollectError> {
+    fn fill(
+        &self,
+        rows: &[Row],
+        server: &Server,
+        _: &mut State,
+        page: &mut Page,
+    ) -> Result<(), CollectError> {
         let labels = rows.iter().map(labels::<N>).collect::<Result<Vec<_>, _>>()?;
         let form = if server.knobs.label.is_some() { self.form } else { Form::Same };
         for (at, column) in self.columns.iter().filter(|column| column.is_in(server)).enumerate() {
@@ -262,7 +274,11 @@ impl<const N: usize> Query for Select<N> {
                 match (form, server.knobs.label.as_deref()) {
                     (Form::ServerLabel, Some(server)) => put_legacy(page, desc, labels, server, value)?,
                     (Form::OldSlot, Some(_)) => put_old_slot(page, desc, labels, value)?,
-                    _ => page.put(&column.family, labels.each_ref().map(|label| label as &dyn LabelValue), value),
+                    _ => page.put(
+                        &column.family,
+                        labels.each_ref().map(|label| label as &dyn LabelValue),
+                        value,
+                    ),
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! One database's connection over time: opened when needed, kept, opened again after a pause when it was lost.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Row, SimpleQueryMessage, Statement};
 
 use crate::collectors::{STEPS, Scope};
 use crate::connect::{Connection, Connector, Trouble, told};
@@ -55,12 +55,7 @@ enum Prepared {
 }
 
 impl Session {
-    pub(crate) fn new(
-        connector: Arc<Connector>,
-        database: String,
-        scope: Scope,
-        knobs: Arc<Knobs>,
-    ) -> Self {
+    pub(crate) fn new(connector: Arc<Connector>, database: String, scope: Scope, knobs: Arc<Knobs>) -> Self {
         Self {
             connector,
             database,
@@ -146,7 +141,8 @@ impl Session {
     /// Asks the facts again: the shortest proof of life. What hangs on changed facts is prepared anew.
     async fn pulse(&mut self) -> Result<(), Trouble> {
         let Some(link) = &mut self.link else { return Err(Trouble::new("closed", "no connection")) };
-        let row = in_time(self.connector.limits.connect, link.connection.client.query_one(&link.facts, &[])).await?;
+        let row = in_time(self.connector.limits.connect, link.connection.client.query_one(&link.facts, &[]))
+            .await?;
         let server = Server::read(&row, self.knobs.clone())?;
         if server != *link.server {
             link.server = Arc::new(server);
@@ -159,6 +155,21 @@ impl Session {
     pub(crate) async fn ask(&self, sql: &str) -> Result<Vec<Row>, Trouble> {
         let Some(link) = &self.link else { return Err(Trouble::new("closed", "no connection")) };
         in_time(self.connector.limits.connect, link.connection.client.query_typed(sql, &[])).await
+    }
+
+    /// Runs a statement of the user's, maybe with a limit of its own, and hands its rows on as text.
+    pub(crate) async fn text_rows(
+        &self,
+        sql: &str,
+        limit: Option<Duration>,
+    ) -> Result<Vec<SimpleQueryMessage>, Trouble> {
+        let Some(link) = &self.link else { return Err(Trouble::new("closed", "no connection")) };
+        let client = &link.connection.client;
+        let limit = limit.unwrap_or(self.connector.limits.statement);
+        let set = format!("SET statement_timeout = {}", limit.as_millis());
+        let (set, rows) = join(client.batch_execute(&set), client.simple_query(sql)).await;
+        set?;
+        Ok(rows?)
     }
 
     /// Sends all statements of the wanted steps at once and hands each answer on as it comes.

@@ -35,7 +35,8 @@ pub(crate) static CONNECTION: Collector = Collector {
 static UP: Family<0> = Family::gauge("pg_up", "Whether the server has answered in this scrape.", &[]);
 static STATIC: Family<2> =
     Family::untyped("pg_static", "The server's version.", &["version", "short_version"]);
-static ERROR: Family<1> = Family::gauge("pg_connection_error", "Why the server has not answered.", &["class"]);
+static ERROR: Family<1> =
+    Family::gauge("pg_connection_error", "Why the server has not answered.", &["class"]);
 static LAST_DURATION: Family<0> =
     Family::gauge("pg_exporter_last_scrape_duration_seconds", "Time that the last scrape took.", &[]);
 static LAST_ERROR: Family<0> =
@@ -107,7 +108,10 @@ impl Postgres {
     async fn choose(&mut self) -> Result<(), Trouble> {
         let (names, left_out) = self.selection.others(&self.first).await?;
         if left_out > 0 && self.left_out == 0 {
-            tracing::warn!(left_out, "databases are left out: raise --max-connections, or name them by --exclude-databases");
+            tracing::warn!(
+                left_out,
+                "databases are left out: raise --max-connections, or name them by --exclude-databases"
+            );
         }
         self.left_out = left_out;
         let mut kept = Vec::with_capacity(names.len());

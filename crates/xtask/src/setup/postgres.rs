@@ -57,7 +57,8 @@ pub(super) fn run(tools: &Path) -> Result<()> {
 fn link(dir: &Path) -> Result<()> {
     let list = dir.join("native/pg-symlinks.json");
     let text = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
-    let links: Vec<serde_json::Value> = serde_json::from_str(&text).with_context(|| list.display().to_string())?;
+    let links: Vec<serde_json::Value> =
+        serde_json::from_str(&text).with_context(|| list.display().to_string())?;
     for link in links {
         let (Some(source), Some(target)) = (link["source"].as_str(), link["target"].as_str()) else {
             bail!("{} is of no form we know", list.display());

@@ -29,7 +29,15 @@ const STATE_COLUMNS: &[Column<7>] = &[
 ];
 /// Every state of every database is there, so that a state nobody is in is 0 and not absent.
 pub(super) static STATES: Select<7> = Select::new(
-    ["d.datname", "s.state", "a.usename", "a.application_name", "a.backend_type", "a.wait_event_type", "a.wait_event"],
+    [
+        "d.datname",
+        "s.state",
+        "a.usename",
+        "a.application_name",
+        "a.backend_type",
+        "a.wait_event_type",
+        "a.wait_event",
+    ],
     STATE_COLUMNS,
     "pg_database d CROSS JOIN unnest(ARRAY['active', 'idle', 'idle in transaction', \
      'idle in transaction (aborted)', 'fastpath function call', 'disabled']) AS s(state) \
@@ -61,7 +69,12 @@ pub(super) static OLDEST: Select<1> = Select::new(
 );
 
 const PLACE_COLUMNS: &[Column<0>] = &[
-    gauge("pg_connections_used", &[], "Client sessions.", "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"),
+    gauge(
+        "pg_connections_used",
+        &[],
+        "Client sessions.",
+        "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
+    ),
     gauge(
         "pg_connections_available",
         &[],

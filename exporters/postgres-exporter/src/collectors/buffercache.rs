@@ -12,7 +12,8 @@ collector!(pub(super) BUFFERCACHE = "buffercache_summary", on: false, columns: [
 
 static USED: Family<0> = Family::gauge("pg_buffercache_summary_buffers_used", "Buffers in use.", &[]);
 static UNUSED: Family<0> = Family::gauge("pg_buffercache_summary_buffers_unused", "Buffers not in use.", &[]);
-static DIRTY: Family<0> = Family::gauge("pg_buffercache_summary_buffers_dirty", "Buffers to be written.", &[]);
+static DIRTY: Family<0> =
+    Family::gauge("pg_buffercache_summary_buffers_dirty", "Buffers to be written.", &[]);
 static PINNED: Family<0> = Family::gauge("pg_buffercache_summary_buffers_pinned", "Buffers pinned.", &[]);
 static AVERAGE: Family<0> =
     Family::gauge("pg_buffercache_summary_usagecount_avg", "Mean use count of used buffers.", &[]);

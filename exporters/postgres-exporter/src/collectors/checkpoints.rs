@@ -23,22 +23,62 @@ macro_rules! backends {
 }
 
 const WRITER_COLUMNS: &[Column<0>] = &[
-    counter("pg_stat_bgwriter_checkpoints_timed_total", &[], "Checkpoints by schedule.", "b.checkpoints_timed")
-        .instead(170_000, "c.num_timed"),
+    counter(
+        "pg_stat_bgwriter_checkpoints_timed_total",
+        &[],
+        "Checkpoints by schedule.",
+        "b.checkpoints_timed",
+    )
+    .instead(170_000, "c.num_timed"),
     counter("pg_stat_bgwriter_checkpoints_req_total", &[], "Checkpoints by request.", "b.checkpoints_req")
         .instead(170_000, "c.num_requested"),
-    counter("pg_stat_bgwriter_checkpoint_write_time_total", &[], "Milliseconds of writing in checkpoints.", "b.checkpoint_write_time")
-        .instead(170_000, "c.write_time"),
-    counter("pg_stat_bgwriter_checkpoint_sync_time_total", &[], "Milliseconds of syncing in checkpoints.", "b.checkpoint_sync_time")
-        .instead(170_000, "c.sync_time"),
-    counter("pg_stat_bgwriter_buffers_checkpoint_total", &[], "Buffers written by checkpoints.", "b.buffers_checkpoint")
-        .instead(170_000, "c.buffers_written"),
-    counter("pg_stat_bgwriter_buffers_clean_total", &[], "Buffers written by the background writer.", "b.buffers_clean"),
-    counter("pg_stat_bgwriter_maxwritten_clean_total", &[], "Times that the background writer stopped at its limit.", "b.maxwritten_clean"),
-    counter("pg_stat_bgwriter_buffers_backend_total", &[], "Buffers that sessions had to write.", "b.buffers_backend")
-        .instead(170_000, backends!("writes")),
-    counter("pg_stat_bgwriter_buffers_backend_fsync_total", &[], "Syncs that sessions had to do.", "b.buffers_backend_fsync")
-        .instead(170_000, backends!("fsyncs")),
+    counter(
+        "pg_stat_bgwriter_checkpoint_write_time_total",
+        &[],
+        "Milliseconds of writing in checkpoints.",
+        "b.checkpoint_write_time",
+    )
+    .instead(170_000, "c.write_time"),
+    counter(
+        "pg_stat_bgwriter_checkpoint_sync_time_total",
+        &[],
+        "Milliseconds of syncing in checkpoints.",
+        "b.checkpoint_sync_time",
+    )
+    .instead(170_000, "c.sync_time"),
+    counter(
+        "pg_stat_bgwriter_buffers_checkpoint_total",
+        &[],
+        "Buffers written by checkpoints.",
+        "b.buffers_checkpoint",
+    )
+    .instead(170_000, "c.buffers_written"),
+    counter(
+        "pg_stat_bgwriter_buffers_clean_total",
+        &[],
+        "Buffers written by the background writer.",
+        "b.buffers_clean",
+    ),
+    counter(
+        "pg_stat_bgwriter_maxwritten_clean_total",
+        &[],
+        "Times that the background writer stopped at its limit.",
+        "b.maxwritten_clean",
+    ),
+    counter(
+        "pg_stat_bgwriter_buffers_backend_total",
+        &[],
+        "Buffers that sessions had to write.",
+        "b.buffers_backend",
+    )
+    .instead(170_000, backends!("writes")),
+    counter(
+        "pg_stat_bgwriter_buffers_backend_fsync_total",
+        &[],
+        "Syncs that sessions had to do.",
+        "b.buffers_backend_fsync",
+    )
+    .instead(170_000, backends!("fsyncs")),
     counter("pg_stat_bgwriter_buffers_alloc_total", &[], "Buffers allocated.", "b.buffers_alloc"),
     counter(
         "pg_stat_bgwriter_stats_reset_total",
@@ -54,9 +94,24 @@ const CHECKPOINT_COLUMNS: &[Column<0>] = &[
     counter("pg_stat_checkpointer_num_timed_total", &[], "Checkpoints by schedule.", "num_timed"),
     counter("pg_stat_checkpointer_num_requested_total", &[], "Checkpoints by request.", "num_requested"),
     counter("pg_stat_checkpointer_num_done_total", &[], "Checkpoints finished.", "num_done").since(180_000),
-    counter("pg_stat_checkpointer_restartpoints_timed_total", &[], "Restartpoints by schedule.", "restartpoints_timed"),
-    counter("pg_stat_checkpointer_restartpoints_req_total", &[], "Restartpoints by request.", "restartpoints_req"),
-    counter("pg_stat_checkpointer_restartpoints_done_total", &[], "Restartpoints finished.", "restartpoints_done"),
+    counter(
+        "pg_stat_checkpointer_restartpoints_timed_total",
+        &[],
+        "Restartpoints by schedule.",
+        "restartpoints_timed",
+    ),
+    counter(
+        "pg_stat_checkpointer_restartpoints_req_total",
+        &[],
+        "Restartpoints by request.",
+        "restartpoints_req",
+    ),
+    counter(
+        "pg_stat_checkpointer_restartpoints_done_total",
+        &[],
+        "Restartpoints finished.",
+        "restartpoints_done",
+    ),
     counter("pg_stat_checkpointer_write_time_total", &[], "Milliseconds of writing.", "write_time"),
     counter("pg_stat_checkpointer_sync_time_total", &[], "Milliseconds of syncing.", "sync_time"),
     counter("pg_stat_checkpointer_buffers_written_total", &[], "Buffers written.", "buffers_written"),
@@ -79,8 +134,18 @@ const IO_COLUMNS: &[Column<3>] = &[
     counter("pg_stat_io_hits_total", BY, "Blocks found in the buffer cache.", "hits"),
     counter("pg_stat_io_evictions_total", BY, "Blocks that had to make room.", "evictions"),
     counter("pg_stat_io_fsyncs_total", BY, "Syncs.", "fsyncs"),
-    counter("pg_stat_io_read_time_seconds_total", BY, "Time spent reading (track_io_timing).", "read_time / 1000"),
-    counter("pg_stat_io_write_time_seconds_total", BY, "Time spent writing (track_io_timing).", "write_time / 1000"),
+    counter(
+        "pg_stat_io_read_time_seconds_total",
+        BY,
+        "Time spent reading (track_io_timing).",
+        "read_time / 1000",
+    ),
+    counter(
+        "pg_stat_io_write_time_seconds_total",
+        BY,
+        "Time spent writing (track_io_timing).",
+        "write_time / 1000",
+    ),
 ];
 /// Kinds that have never done anything are left out; they are most.
 pub(super) static IO_BY: Select<3> = Select::new(

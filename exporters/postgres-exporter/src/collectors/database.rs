@@ -1,6 +1,6 @@
 //! Databases and roles: `pg_stat_database`, `pg_database`, `pg_roles`.
 
-use crate::select::{Column, Select, collector, counter, gauge};
+use crate::select::{Column, Select, collector, counter, gauge, untyped};
 
 collector!(pub(super) STAT_DATABASE = "stat_database", on: true, columns: [STAT_COLUMNS], families: [], dynamic: []);
 collector!(pub(super) CONFLICTS = "stat_database_conflicts", on: true, columns: [CONFLICT_COLUMNS], families: [], dynamic: []);
@@ -26,18 +26,38 @@ const STAT_COLUMNS: &[Column<2>] = &[
     counter("pg_stat_database_temp_files", DB, "Temporary files written by queries.", "temp_files"),
     counter("pg_stat_database_temp_bytes", DB, "Bytes written to temporary files.", "temp_bytes"),
     counter("pg_stat_database_deadlocks", DB, "Deadlocks found.", "deadlocks"),
-    counter("pg_stat_database_blk_read_time", DB, "Milliseconds spent reading blocks (track_io_timing).", "blk_read_time"),
-    counter("pg_stat_database_blk_write_time", DB, "Milliseconds spent writing blocks (track_io_timing).", "blk_write_time"),
+    counter(
+        "pg_stat_database_blk_read_time",
+        DB,
+        "Milliseconds spent reading blocks (track_io_timing).",
+        "blk_read_time",
+    ),
+    counter(
+        "pg_stat_database_blk_write_time",
+        DB,
+        "Milliseconds spent writing blocks (track_io_timing).",
+        "blk_write_time",
+    ),
     counter(
         "pg_stat_database_stats_reset",
         DB,
         "When these statistics were last reset, in seconds since 1970; 0 is never.",
         "coalesce(extract(epoch FROM stats_reset), 0)",
     ),
-    counter("pg_stat_database_active_time_seconds_total", DB, "Time spent executing statements.", "active_time / 1000")
-        .since(140_000),
-    counter("pg_stat_database_session_time_seconds_total", DB, "Time spent in sessions.", "session_time / 1000")
-        .since(140_000),
+    counter(
+        "pg_stat_database_active_time_seconds_total",
+        DB,
+        "Time spent executing statements.",
+        "active_time / 1000",
+    )
+    .since(140_000),
+    counter(
+        "pg_stat_database_session_time_seconds_total",
+        DB,
+        "Time spent in sessions.",
+        "session_time / 1000",
+    )
+    .since(140_000),
     counter(
         "pg_stat_database_idle_in_transaction_time_seconds_total",
         DB,
@@ -46,13 +66,33 @@ const STAT_COLUMNS: &[Column<2>] = &[
     )
     .since(140_000),
     counter("pg_stat_database_sessions_total", DB, "Sessions begun.", "sessions").since(140_000),
-    counter("pg_stat_database_sessions_abandoned_total", DB, "Sessions whose client vanished.", "sessions_abandoned")
-        .since(140_000),
-    counter("pg_stat_database_sessions_fatal_total", DB, "Sessions ended by a fatal error.", "sessions_fatal")
-        .since(140_000),
-    counter("pg_stat_database_sessions_killed_total", DB, "Sessions ended by an operator.", "sessions_killed")
-        .since(140_000),
-    counter("pg_stat_database_checksum_failures_total", DB, "Pages whose checksum was wrong.", "checksum_failures"),
+    counter(
+        "pg_stat_database_sessions_abandoned_total",
+        DB,
+        "Sessions whose client vanished.",
+        "sessions_abandoned",
+    )
+    .since(140_000),
+    counter(
+        "pg_stat_database_sessions_fatal_total",
+        DB,
+        "Sessions ended by a fatal error.",
+        "sessions_fatal",
+    )
+    .since(140_000),
+    counter(
+        "pg_stat_database_sessions_killed_total",
+        DB,
+        "Sessions ended by an operator.",
+        "sessions_killed",
+    )
+    .since(140_000),
+    counter(
+        "pg_stat_database_checksum_failures_total",
+        DB,
+        "Pages whose checksum was wrong.",
+        "checksum_failures",
+    ),
     counter(
         "pg_stat_database_parallel_workers_to_launch_total",
         DB,
@@ -72,12 +112,37 @@ pub(super) static STAT: Select<2> =
     Select::new(["datid", "datname"], STAT_COLUMNS, "pg_stat_database WHERE datname IS NOT NULL");
 
 const CONFLICT_COLUMNS: &[Column<2>] = &[
-    counter("pg_stat_database_conflicts_confl_tablespace", DB, "Queries cancelled: tablespace dropped.", "confl_tablespace"),
-    counter("pg_stat_database_conflicts_confl_lock", DB, "Queries cancelled: lock on the primary.", "confl_lock"),
-    counter("pg_stat_database_conflicts_confl_snapshot", DB, "Queries cancelled: rows removed on the primary.", "confl_snapshot"),
-    counter("pg_stat_database_conflicts_confl_bufferpin", DB, "Queries cancelled: buffer pinned.", "confl_bufferpin"),
-    counter("pg_stat_database_conflicts_confl_deadlock", DB, "Queries cancelled: deadlock with recovery.", "confl_deadlock"),
     counter(
+        "pg_stat_database_conflicts_confl_tablespace",
+        DB,
+        "Queries cancelled: tablespace dropped.",
+        "confl_tablespace",
+    ),
+    counter(
+        "pg_stat_database_conflicts_confl_lock",
+        DB,
+        "Queries cancelled: lock on the primary.",
+        "confl_lock",
+    ),
+    counter(
+        "pg_stat_database_conflicts_confl_snapshot",
+        DB,
+        "Queries cancelled: rows removed on the primary.",
+        "confl_snapshot",
+    ),
+    counter(
+        "pg_stat_database_conflicts_confl_bufferpin",
+        DB,
+        "Queries cancelled: buffer pinned.",
+        "confl_bufferpin",
+    ),
+    counter(
+        "pg_stat_database_conflicts_confl_deadlock",
+        DB,
+        "Queries cancelled: deadlock with recovery.",
+        "confl_deadlock",
+    ),
+    untyped(
         "pg_stat_database_conflicts_confl_active_logicalslot",
         DB,
         "Logical slots invalidated by recovery.",

@@ -8,7 +8,12 @@ collector!(pub(super) STATIO_INDEXES = "statio_user_indexes", on: false, columns
 const INDEX: &[&str; 4] = &["datname", "schemaname", "relname", "indexrelname"];
 
 const USE_COLUMNS: &[Column<4>] = &[
-    counter("pg_stat_user_indexes_idx_scan_total", INDEX, "Scans of the index; of the 300 largest ones.", "pg_stat_get_numscans(x.oid)"),
+    counter(
+        "pg_stat_user_indexes_idx_scan_total",
+        INDEX,
+        "Scans of the index; of the 300 largest ones.",
+        "pg_stat_get_numscans(x.oid)",
+    ),
     gauge(
         "pg_stat_user_indexes_size_bytes",
         INDEX,
@@ -37,8 +42,18 @@ pub(super) static INVALID: Select<1> =
 const BLOCKS_OF: &[&str; 3] = &["schemaname", "relname", "indexrelname"];
 
 const BLOCK_COLUMNS: &[Column<3>] = &[
-    counter("pg_statio_user_indexes_idx_blks_read_total", BLOCKS_OF, "Blocks read of the index.", "idx_blks_read"),
-    counter("pg_statio_user_indexes_idx_blks_hit_total", BLOCKS_OF, "Blocks of the index found in the cache.", "idx_blks_hit"),
+    counter(
+        "pg_statio_user_indexes_idx_blks_read_total",
+        BLOCKS_OF,
+        "Blocks read of the index.",
+        "idx_blks_read",
+    ),
+    counter(
+        "pg_statio_user_indexes_idx_blks_hit_total",
+        BLOCKS_OF,
+        "Blocks of the index found in the cache.",
+        "idx_blks_hit",
+    ),
 ];
 pub(super) static BLOCKS: Select<3> =
     Select::new(["schemaname", "relname", "indexrelname"], BLOCK_COLUMNS, "pg_statio_user_indexes");

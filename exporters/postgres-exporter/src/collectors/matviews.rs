@@ -58,7 +58,8 @@ pub(super) static VIEWS: Views = Views;
 
 impl Query for Views {
     fn sql(&self, server: &Server) -> Option<String> {
-        let time = if server.commit_timestamps { "pg_xact_commit_timestamp(c.xmin)" } else { "NULL::timestamptz" };
+        let time =
+            if server.commit_timestamps { "pg_xact_commit_timestamp(c.xmin)" } else { "NULL::timestamptz" };
         Some(format!(
             "SELECT n.nspname::text, c.relname::text, c.oid::text, c.xmin::text, c.relispopulated, \
              (c.relpages::int8 * current_setting('block_size')::int8)::float8, \

@@ -151,7 +151,9 @@ pub(crate) fn switched_on(settings: &Settings) -> Vec<&'static Collector> {
         let in_group = match collector.name {
             "connection" => return true,
             "settings" => settings.switch("disable-settings-metrics"),
-            "stat_statements_text" if settings.switch("collector.stat_statements.include_query") => return true,
+            "stat_statements_text" if settings.switch("collector.stat_statements.include_query") => {
+                return true;
+            }
             "table_sizes" => !settings.enabled(&tables::USER_TABLES),
             _ => legacy && settings.switch("disable-default-metrics"),
         };

@@ -46,7 +46,8 @@ impl Query for Idle {
             let [application, state] = labels(row)?;
             let ages: Vec<Option<f64>> = row.try_get(2)?;
             let ages: Vec<f64> = ages.into_iter().flatten().map(|age| age.max(0.0).floor()).collect();
-            let buckets = BOUNDS.map(|bound| (bound, ages.iter().filter(|age| **age <= bound).count() as u64));
+            let buckets =
+                BOUNDS.map(|bound| (bound, ages.iter().filter(|age| **age <= bound).count() as u64));
             page.histogram(&SECONDS, [&application, &state], buckets, ages.len() as u64, ages.iter().sum());
         }
         Ok(())

@@ -55,16 +55,31 @@ pub(super) static SLOTS_OF: Select<2> =
     Select::new(["slot_name", "database"], SLOT_COLUMNS, "pg_replication_slots").legacy();
 
 const POSITION_COLUMNS: &[Column<2>] = &[
-    gauge("pg_replication_slots_slot_current_wal_lsn", TYPED, "The server's position in the WAL, in bytes.", concat!("(", current!(), ") - '0/0'")),
+    gauge(
+        "pg_replication_slots_slot_current_wal_lsn",
+        TYPED,
+        "The server's position in the WAL, in bytes.",
+        concat!("(", current!(), ") - '0/0'"),
+    ),
     gauge(
         "pg_replication_slots_slot_confirmed_flush_lsn",
         TYPED,
         "Position that the reader of an active slot has confirmed, in bytes.",
         "CASE WHEN active THEN coalesce(confirmed_flush_lsn, '0/0') - '0/0' END",
     ),
-    gauge("pg_replication_slots_slot_is_active", TYPED, "Whether somebody reads from the slot.", "active::int"),
-    gauge("pg_replication_slots_safe_wal_size_bytes", TYPED, "Bytes of WAL until the slot may be lost.", "safe_wal_size")
-        .since(130_000),
+    gauge(
+        "pg_replication_slots_slot_is_active",
+        TYPED,
+        "Whether somebody reads from the slot.",
+        "active::int",
+    ),
+    gauge(
+        "pg_replication_slots_safe_wal_size_bytes",
+        TYPED,
+        "Bytes of WAL until the slot may be lost.",
+        "safe_wal_size",
+    )
+    .since(130_000),
     gauge(
         "pg_replication_slots_inactive_since_timestamp_seconds",
         TYPED,
@@ -72,7 +87,13 @@ const POSITION_COLUMNS: &[Column<2>] = &[
         "extract(epoch FROM inactive_since)",
     )
     .since(170_000),
-    gauge("pg_replication_slots_invalid", TYPED, "Whether the slot is lost for good.", "(wal_status = 'lost')::int").since(130_000),
+    gauge(
+        "pg_replication_slots_invalid",
+        TYPED,
+        "Whether the slot is lost for good.",
+        "(wal_status = 'lost')::int",
+    )
+    .since(130_000),
 ];
 pub(super) static SLOT_POSITIONS: Select<2> =
     Select::new(["slot_name", "slot_type"], POSITION_COLUMNS, "pg_replication_slots").slots();
@@ -95,7 +116,13 @@ impl Query for SlotStatus {
         })
     }
 
-    fn fill(&self, rows: &[Row], server: &Server, _: &mut State, page: &mut Page) -> Result<(), CollectError> {
+    fn fill(
+        &self,
+        rows: &[Row],
+        server: &Server,
+        _: &mut State,
+        page: &mut Page,
+    ) -> Result<(), CollectError> {
         for row in rows {
             let [name, kind, status] = labels(row)?;
             match &server.knobs.label {
@@ -110,7 +137,12 @@ impl Query for SlotStatus {
 const STANDBY: &[&str; 4] = &["application_name", "client_addr", "state", "slot_name"];
 
 const STANDBY_COLUMNS: &[Column<4>] = &[
-    gauge("pg_stat_replication_pg_current_wal_lsn_bytes", STANDBY, "The server's position in the WAL, in bytes.", concat!("(", current!(), ") - '0/0'")),
+    gauge(
+        "pg_stat_replication_pg_current_wal_lsn_bytes",
+        STANDBY,
+        "The server's position in the WAL, in bytes.",
+        concat!("(", current!(), ") - '0/0'"),
+    ),
     gauge(
         "pg_stat_replication_pg_wal_lsn_diff",
         STANDBY,
@@ -123,10 +155,30 @@ const STANDBY_COLUMNS: &[Column<4>] = &[
         "When the standby last reported, in seconds since 1970.",
         "extract(epoch FROM r.reply_time)",
     ),
-    gauge("pg_stat_replication_write_lag_seconds", STANDBY, "Time until the standby has written a commit.", "coalesce(extract(epoch FROM r.write_lag), 0)"),
-    gauge("pg_stat_replication_flush_lag_seconds", STANDBY, "Time until the standby has a commit on disk.", "coalesce(extract(epoch FROM r.flush_lag), 0)"),
-    gauge("pg_stat_replication_replay_lag_seconds", STANDBY, "Time until a commit is seen on the standby.", "coalesce(extract(epoch FROM r.replay_lag), 0)"),
-    gauge("pg_stat_replication_is_sync", STANDBY, "Whether commits wait for this standby.", "(r.sync_state IN ('sync', 'quorum'))::int"),
+    gauge(
+        "pg_stat_replication_write_lag_seconds",
+        STANDBY,
+        "Time until the standby has written a commit.",
+        "coalesce(extract(epoch FROM r.write_lag), 0)",
+    ),
+    gauge(
+        "pg_stat_replication_flush_lag_seconds",
+        STANDBY,
+        "Time until the standby has a commit on disk.",
+        "coalesce(extract(epoch FROM r.flush_lag), 0)",
+    ),
+    gauge(
+        "pg_stat_replication_replay_lag_seconds",
+        STANDBY,
+        "Time until a commit is seen on the standby.",
+        "coalesce(extract(epoch FROM r.replay_lag), 0)",
+    ),
+    gauge(
+        "pg_stat_replication_is_sync",
+        STANDBY,
+        "Whether commits wait for this standby.",
+        "(r.sync_state IN ('sync', 'quorum'))::int",
+    ),
 ];
 /// Several base backups at once look alike, so the rows are told apart where they must be.
 pub(super) static STANDBYS: Select<4> = Select::new(
@@ -141,15 +193,61 @@ pub(super) static STANDBYS: Select<4> = Select::new(
 const UPSTREAM: &[&str; 3] = &["upstream_host", "slot_name", "status"];
 
 const RECEIVER_COLUMNS: &[Column<3>] = &[
-    counter("pg_stat_wal_receiver_receive_start_lsn", UPSTREAM, "Where receiving began, in bytes.", "(receive_start_lsn - '0/0') % (2 ^ 52)::bigint"),
-    counter("pg_stat_wal_receiver_flushed_lsn", UPSTREAM, "What is on disk, in bytes.", "(flushed_lsn - '0/0') % (2 ^ 52)::bigint").since(130_000),
-    gauge("pg_stat_wal_receiver_receive_start_tli", UPSTREAM, "Timeline where receiving began.", "receive_start_tli"),
-    gauge("pg_stat_wal_receiver_received_tli", UPSTREAM, "Timeline of the last position on disk.", "received_tli"),
-    counter("pg_stat_wal_receiver_last_msg_send_time", UPSTREAM, "When the primary last sent, in seconds since 1970.", "extract(epoch FROM last_msg_send_time)"),
-    counter("pg_stat_wal_receiver_last_msg_receipt_time", UPSTREAM, "When that was received, in seconds since 1970.", "extract(epoch FROM last_msg_receipt_time)"),
-    counter("pg_stat_wal_receiver_latest_end_lsn", UPSTREAM, "The position last reported to the primary, in bytes.", "(latest_end_lsn - '0/0') % (2 ^ 52)::bigint"),
-    counter("pg_stat_wal_receiver_latest_end_time", UPSTREAM, "When that was, in seconds since 1970.", "extract(epoch FROM latest_end_time)"),
-    gauge("pg_stat_wal_receiver_upstream_node", UPSTREAM, "repmgr's number of the primary.", "substring(slot_name FROM 'repmgr_slot_([0-9]+)')"),
+    counter(
+        "pg_stat_wal_receiver_receive_start_lsn",
+        UPSTREAM,
+        "Where receiving began, in bytes.",
+        "(receive_start_lsn - '0/0') % (2 ^ 52)::bigint",
+    ),
+    counter(
+        "pg_stat_wal_receiver_flushed_lsn",
+        UPSTREAM,
+        "What is on disk, in bytes.",
+        "(flushed_lsn - '0/0') % (2 ^ 52)::bigint",
+    )
+    .since(130_000),
+    gauge(
+        "pg_stat_wal_receiver_receive_start_tli",
+        UPSTREAM,
+        "Timeline where receiving began.",
+        "receive_start_tli",
+    ),
+    gauge(
+        "pg_stat_wal_receiver_received_tli",
+        UPSTREAM,
+        "Timeline of the last position on disk.",
+        "received_tli",
+    ),
+    counter(
+        "pg_stat_wal_receiver_last_msg_send_time",
+        UPSTREAM,
+        "When the primary last sent, in seconds since 1970.",
+        "extract(epoch FROM last_msg_send_time)",
+    ),
+    counter(
+        "pg_stat_wal_receiver_last_msg_receipt_time",
+        UPSTREAM,
+        "When that was received, in seconds since 1970.",
+        "extract(epoch FROM last_msg_receipt_time)",
+    ),
+    counter(
+        "pg_stat_wal_receiver_latest_end_lsn",
+        UPSTREAM,
+        "The position last reported to the primary, in bytes.",
+        "(latest_end_lsn - '0/0') % (2 ^ 52)::bigint",
+    ),
+    counter(
+        "pg_stat_wal_receiver_latest_end_time",
+        UPSTREAM,
+        "When that was, in seconds since 1970.",
+        "extract(epoch FROM latest_end_time)",
+    ),
+    gauge(
+        "pg_stat_wal_receiver_upstream_node",
+        UPSTREAM,
+        "repmgr's number of the primary.",
+        "substring(slot_name FROM 'repmgr_slot_([0-9]+)')",
+    ),
 ];
 pub(super) static RECEIVER: Select<3> = Select::new(
     ["trim(both '''' FROM substring(conninfo FROM 'host=([^ ]*)'))", "slot_name", "status"],
@@ -158,7 +256,12 @@ pub(super) static RECEIVER: Select<3> = Select::new(
 );
 
 const SUBSCRIPTION_COLUMNS: &[Column<2>] = &[
-    gauge("pg_stat_subscription_received_lsn", &["datname", "subname"], "Position received, in bytes.", "max(received_lsn - '0/0')"),
+    gauge(
+        "pg_stat_subscription_received_lsn",
+        &["datname", "subname"],
+        "Position received, in bytes.",
+        "max(received_lsn - '0/0')",
+    ),
     gauge(
         "pg_stat_subscription_last_message_age_seconds",
         &["datname", "subname"],
@@ -167,5 +270,8 @@ const SUBSCRIPTION_COLUMNS: &[Column<2>] = &[
     ),
     gauge("pg_stat_subscription_workers", &["datname", "subname"], "Workers at work.", "count(pid)"),
 ];
-pub(super) static SUBSCRIPTIONS: Select<2> =
-    Select::new(["current_database()", "subname"], SUBSCRIPTION_COLUMNS, "pg_stat_subscription GROUP BY subname");
+pub(super) static SUBSCRIPTIONS: Select<2> = Select::new(
+    ["current_database()", "subname"],
+    SUBSCRIPTION_COLUMNS,
+    "pg_stat_subscription GROUP BY subname",
+);

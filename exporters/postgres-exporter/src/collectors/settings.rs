@@ -7,13 +7,18 @@ use super::State;
 use crate::select::{Query, labels};
 use crate::server::Server;
 
-pub(super) static SETTINGS: Collector =
-    Collector { name: "settings", enabled: true, families: &[], dynamic: &[PLAIN.desc(), SECONDS.desc(), BYTES.desc()] };
+pub(super) static SETTINGS: Collector = Collector {
+    name: "settings",
+    enabled: true,
+    families: &[],
+    dynamic: &[PLAIN.desc(), SECONDS.desc(), BYTES.desc()],
+};
 
 static PLAIN: Dynamic<0> = Dynamic::new(Kind::Gauge, "pg_settings_", "Setting {}.", &[]);
 static SECONDS: Dynamic<0> =
     Dynamic::new(Kind::Gauge, "pg_settings_", "Setting {}, in seconds.", &[]).suffix("_seconds");
-static BYTES: Dynamic<0> = Dynamic::new(Kind::Gauge, "pg_settings_", "Setting {}, in bytes.", &[]).suffix("_bytes");
+static BYTES: Dynamic<0> =
+    Dynamic::new(Kind::Gauge, "pg_settings_", "Setting {}, in bytes.", &[]).suffix("_bytes");
 
 /// Numbers and switches.
 pub(super) struct Values;
@@ -27,7 +32,13 @@ impl Query for Values {
         )
     }
 
-    fn fill(&self, rows: &[Row], server: &Server, _: &mut State, page: &mut Page) -> Result<(), CollectError> {
+    fn fill(
+        &self,
+        rows: &[Row],
+        server: &Server,
+        _: &mut State,
+        page: &mut Page,
+    ) -> Result<(), CollectError> {
         for row in rows {
             let [name, setting, unit] = labels(row)?;
             // A unit of an extension's that nobody knows costs that setting only.

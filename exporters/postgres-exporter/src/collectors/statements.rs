@@ -182,7 +182,13 @@ impl Query for Texts {
         ))
     }
 
-    fn fill(&self, rows: &[Row], server: &Server, _: &mut State, page: &mut Page) -> Result<(), CollectError> {
+    fn fill(
+        &self,
+        rows: &[Row],
+        server: &Server,
+        _: &mut State,
+        page: &mut Page,
+    ) -> Result<(), CollectError> {
         for row in rows {
             let [id, query] = labels(row)?;
             let query: String =

@@ -31,7 +31,12 @@ macro_rules! epoch {
 
 const USE_COLUMNS: &[Column<3>] = &[
     counter("pg_stat_user_tables_seq_scan", TABLE, "Sequential scans begun.", "pg_stat_get_numscans(c.oid)"),
-    counter("pg_stat_user_tables_seq_tup_read", TABLE, "Rows read by sequential scans.", "pg_stat_get_tuples_returned(c.oid)"),
+    counter(
+        "pg_stat_user_tables_seq_tup_read",
+        TABLE,
+        "Rows read by sequential scans.",
+        "pg_stat_get_tuples_returned(c.oid)",
+    ),
     counter("pg_stat_user_tables_idx_scan", TABLE, "Index scans begun.", "coalesce(i.scans, 0)"),
     counter(
         "pg_stat_user_tables_idx_tup_fetch",
@@ -42,20 +47,70 @@ const USE_COLUMNS: &[Column<3>] = &[
     counter("pg_stat_user_tables_n_tup_ins", TABLE, "Rows inserted.", "pg_stat_get_tuples_inserted(c.oid)"),
     counter("pg_stat_user_tables_n_tup_upd", TABLE, "Rows updated.", "pg_stat_get_tuples_updated(c.oid)"),
     counter("pg_stat_user_tables_n_tup_del", TABLE, "Rows deleted.", "pg_stat_get_tuples_deleted(c.oid)"),
-    counter("pg_stat_user_tables_n_tup_hot_upd", TABLE, "Rows updated without a new index entry.", "pg_stat_get_tuples_hot_updated(c.oid)"),
+    counter(
+        "pg_stat_user_tables_n_tup_hot_upd",
+        TABLE,
+        "Rows updated without a new index entry.",
+        "pg_stat_get_tuples_hot_updated(c.oid)",
+    ),
     gauge("pg_stat_user_tables_n_live_tup", TABLE, "Rows, estimated.", "pg_stat_get_live_tuples(c.oid)"),
     gauge("pg_stat_user_tables_n_dead_tup", TABLE, "Dead rows, estimated.", "pg_stat_get_dead_tuples(c.oid)"),
-    gauge("pg_stat_user_tables_n_mod_since_analyze", TABLE, "Rows changed since the last analyze.", "pg_stat_get_mod_since_analyze(c.oid)"),
-    gauge("pg_stat_user_tables_n_ins_since_vacuum", TABLE, "Rows inserted since the last vacuum.", "pg_stat_get_ins_since_vacuum(c.oid)")
-        .since(130_000),
-    gauge("pg_stat_user_tables_last_vacuum", TABLE, "Last vacuum by hand, in seconds since 1970; 0 is never.", epoch!("pg_stat_get_last_vacuum_time")),
-    gauge("pg_stat_user_tables_last_autovacuum", TABLE, "Last autovacuum, in seconds since 1970; 0 is never.", epoch!("pg_stat_get_last_autovacuum_time")),
-    gauge("pg_stat_user_tables_last_analyze", TABLE, "Last analyze by hand, in seconds since 1970; 0 is never.", epoch!("pg_stat_get_last_analyze_time")),
-    gauge("pg_stat_user_tables_last_autoanalyze", TABLE, "Last autoanalyze, in seconds since 1970; 0 is never.", epoch!("pg_stat_get_last_autoanalyze_time")),
+    gauge(
+        "pg_stat_user_tables_n_mod_since_analyze",
+        TABLE,
+        "Rows changed since the last analyze.",
+        "pg_stat_get_mod_since_analyze(c.oid)",
+    ),
+    gauge(
+        "pg_stat_user_tables_n_ins_since_vacuum",
+        TABLE,
+        "Rows inserted since the last vacuum.",
+        "pg_stat_get_ins_since_vacuum(c.oid)",
+    )
+    .since(130_000),
+    gauge(
+        "pg_stat_user_tables_last_vacuum",
+        TABLE,
+        "Last vacuum by hand, in seconds since 1970; 0 is never.",
+        epoch!("pg_stat_get_last_vacuum_time"),
+    ),
+    gauge(
+        "pg_stat_user_tables_last_autovacuum",
+        TABLE,
+        "Last autovacuum, in seconds since 1970; 0 is never.",
+        epoch!("pg_stat_get_last_autovacuum_time"),
+    ),
+    gauge(
+        "pg_stat_user_tables_last_analyze",
+        TABLE,
+        "Last analyze by hand, in seconds since 1970; 0 is never.",
+        epoch!("pg_stat_get_last_analyze_time"),
+    ),
+    gauge(
+        "pg_stat_user_tables_last_autoanalyze",
+        TABLE,
+        "Last autoanalyze, in seconds since 1970; 0 is never.",
+        epoch!("pg_stat_get_last_autoanalyze_time"),
+    ),
     counter("pg_stat_user_tables_vacuum_count", TABLE, "Vacuums by hand.", "pg_stat_get_vacuum_count(c.oid)"),
-    counter("pg_stat_user_tables_autovacuum_count", TABLE, "Autovacuums.", "pg_stat_get_autovacuum_count(c.oid)"),
-    counter("pg_stat_user_tables_analyze_count", TABLE, "Analyzes by hand.", "pg_stat_get_analyze_count(c.oid)"),
-    counter("pg_stat_user_tables_autoanalyze_count", TABLE, "Autoanalyzes.", "pg_stat_get_autoanalyze_count(c.oid)"),
+    counter(
+        "pg_stat_user_tables_autovacuum_count",
+        TABLE,
+        "Autovacuums.",
+        "pg_stat_get_autovacuum_count(c.oid)",
+    ),
+    counter(
+        "pg_stat_user_tables_analyze_count",
+        TABLE,
+        "Analyzes by hand.",
+        "pg_stat_get_analyze_count(c.oid)",
+    ),
+    counter(
+        "pg_stat_user_tables_autoanalyze_count",
+        TABLE,
+        "Autoanalyzes.",
+        "pg_stat_get_autoanalyze_count(c.oid)",
+    ),
 ];
 
 macro_rules! used {
@@ -85,13 +140,48 @@ macro_rules! hit {
 
 const BLOCK_COLUMNS: &[Column<3>] = &[
     counter("pg_statio_user_tables_heap_blocks_read", TABLE, "Blocks read of the table.", read!("c.oid")),
-    counter("pg_statio_user_tables_heap_blocks_hit", TABLE, "Blocks of the table found in the cache.", hit!("c.oid")),
-    counter("pg_statio_user_tables_idx_blocks_read", TABLE, "Blocks read of its indexes.", "coalesce(i.read, 0)"),
-    counter("pg_statio_user_tables_idx_blocks_hit", TABLE, "Blocks of its indexes found in the cache.", "coalesce(i.hit, 0)"),
-    counter("pg_statio_user_tables_toast_blocks_read", TABLE, "Blocks read of its TOAST table.", read!("c.reltoastrelid")),
-    counter("pg_statio_user_tables_toast_blocks_hit", TABLE, "Blocks of its TOAST table found in the cache.", hit!("c.reltoastrelid")),
-    counter("pg_statio_user_tables_tidx_blocks_read", TABLE, "Blocks read of its TOAST table's indexes.", "coalesce(t.read, 0)"),
-    counter("pg_statio_user_tables_tidx_blocks_hit", TABLE, "Blocks of its TOAST table's indexes found in the cache.", "coalesce(t.hit, 0)"),
+    counter(
+        "pg_statio_user_tables_heap_blocks_hit",
+        TABLE,
+        "Blocks of the table found in the cache.",
+        hit!("c.oid"),
+    ),
+    counter(
+        "pg_statio_user_tables_idx_blocks_read",
+        TABLE,
+        "Blocks read of its indexes.",
+        "coalesce(i.read, 0)",
+    ),
+    counter(
+        "pg_statio_user_tables_idx_blocks_hit",
+        TABLE,
+        "Blocks of its indexes found in the cache.",
+        "coalesce(i.hit, 0)",
+    ),
+    counter(
+        "pg_statio_user_tables_toast_blocks_read",
+        TABLE,
+        "Blocks read of its TOAST table.",
+        read!("c.reltoastrelid"),
+    ),
+    counter(
+        "pg_statio_user_tables_toast_blocks_hit",
+        TABLE,
+        "Blocks of its TOAST table found in the cache.",
+        hit!("c.reltoastrelid"),
+    ),
+    counter(
+        "pg_statio_user_tables_tidx_blocks_read",
+        TABLE,
+        "Blocks read of its TOAST table's indexes.",
+        "coalesce(t.read, 0)",
+    ),
+    counter(
+        "pg_statio_user_tables_tidx_blocks_hit",
+        TABLE,
+        "Blocks of its TOAST table's indexes found in the cache.",
+        "coalesce(t.hit, 0)",
+    ),
 ];
 
 macro_rules! index_blocks {

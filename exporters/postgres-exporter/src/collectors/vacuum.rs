@@ -17,14 +17,34 @@ const PROGRESS_COLUMNS: &[Column<2>] = &[
     gauge("pg_stat_progress_vacuum_heap_blks_scanned", TABLE, "Blocks scanned.", "heap_blks_scanned"),
     gauge("pg_stat_progress_vacuum_heap_blks_vacuumed", TABLE, "Blocks vacuumed.", "heap_blks_vacuumed"),
     gauge("pg_stat_progress_vacuum_index_vacuums", TABLE, "Passes over the indexes.", "index_vacuum_count"),
-    gauge("pg_stat_progress_vacuum_max_dead_tuples", TABLE, "Dead rows that fit before a pass over the indexes.", "max_dead_tuples")
-        .before(170_000),
-    gauge("pg_stat_progress_vacuum_num_dead_tuples", TABLE, "Dead rows collected since the last pass.", "num_dead_tuples")
-        .instead(170_000, "num_dead_item_ids"),
-    gauge("pg_stat_progress_vacuum_max_dead_tuple_bytes", TABLE, "Bytes for dead rows.", "max_dead_tuple_bytes")
-        .since(170_000),
-    gauge("pg_stat_progress_vacuum_dead_tuple_bytes", TABLE, "Bytes of dead rows collected.", "dead_tuple_bytes")
-        .since(170_000),
+    gauge(
+        "pg_stat_progress_vacuum_max_dead_tuples",
+        TABLE,
+        "Dead rows that fit before a pass over the indexes.",
+        "max_dead_tuples",
+    )
+    .before(170_000),
+    gauge(
+        "pg_stat_progress_vacuum_num_dead_tuples",
+        TABLE,
+        "Dead rows collected since the last pass.",
+        "num_dead_tuples",
+    )
+    .instead(170_000, "num_dead_item_ids"),
+    gauge(
+        "pg_stat_progress_vacuum_max_dead_tuple_bytes",
+        TABLE,
+        "Bytes for dead rows.",
+        "max_dead_tuple_bytes",
+    )
+    .since(170_000),
+    gauge(
+        "pg_stat_progress_vacuum_dead_tuple_bytes",
+        TABLE,
+        "Bytes of dead rows collected.",
+        "dead_tuple_bytes",
+    )
+    .since(170_000),
 ];
 /// Tables of other databases have no name here, only a number.
 macro_rules! relation {
@@ -35,8 +55,11 @@ macro_rules! relation {
 pub(super) static RUNNING: Select<2> =
     Select::new(["datname", relation!()], PROGRESS_COLUMNS, "pg_stat_progress_vacuum p");
 
-static PHASE: Family<3> =
-    Family::gauge("pg_stat_progress_vacuum_phase", "Whether the vacuum is in this phase.", &["datname", "relname", "phase"]);
+static PHASE: Family<3> = Family::gauge(
+    "pg_stat_progress_vacuum_phase",
+    "Whether the vacuum is in this phase.",
+    &["datname", "relname", "phase"],
+);
 
 const PHASE_NAMES: [&str; 7] = [
     "initializing",
@@ -54,7 +77,10 @@ pub(super) static PHASES: Phases = Phases;
 
 impl Query for Phases {
     fn sql(&self, _: &Server) -> Option<String> {
-        Some(concat!("SELECT datname::text, ", relation!(), ", phase FROM pg_stat_progress_vacuum p").to_owned())
+        Some(
+            concat!("SELECT datname::text, ", relation!(), ", phase FROM pg_stat_progress_vacuum p")
+                .to_owned(),
+        )
     }
 
     fn fill(&self, rows: &[Row], _: &Server, _: &mut State, page: &mut Page) -> Result<(), CollectError> {

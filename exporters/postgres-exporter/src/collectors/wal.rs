@@ -48,14 +48,29 @@ const WRITE_COLUMNS: &[Column<0>] = &[
     counter("pg_stat_wal_records_total", &[], "Records written.", "wal_records"),
     counter("pg_stat_wal_fpi_total", &[], "Full page images written.", "wal_fpi"),
     counter("pg_stat_wal_bytes_total", &[], "Bytes written.", "wal_bytes"),
-    counter("pg_stat_wal_buffers_full_total", &[], "Times that WAL was written because its buffers were full.", "wal_buffers_full"),
+    counter(
+        "pg_stat_wal_buffers_full_total",
+        &[],
+        "Times that WAL was written because its buffers were full.",
+        "wal_buffers_full",
+    ),
 ];
 pub(super) static WRITTEN: Select<0> = Select::new([], WRITE_COLUMNS, "pg_stat_wal").since(140_000);
 
 const BACKUP_COLUMNS: &[Column<0>] = &[
     gauge("pg_stat_progress_basebackup_running", &[], "Base backups under way.", "count(*)"),
-    gauge("pg_stat_progress_basebackup_total_bytes", &[], "Bytes to send, where that is known.", "coalesce(sum(backup_total), 0)"),
-    gauge("pg_stat_progress_basebackup_streamed_bytes", &[], "Bytes sent.", "coalesce(sum(backup_streamed), 0)"),
+    gauge(
+        "pg_stat_progress_basebackup_total_bytes",
+        &[],
+        "Bytes to send, where that is known.",
+        "coalesce(sum(backup_total), 0)",
+    ),
+    gauge(
+        "pg_stat_progress_basebackup_streamed_bytes",
+        &[],
+        "Bytes sent.",
+        "coalesce(sum(backup_streamed), 0)",
+    ),
 ];
 pub(super) static BACKUPS: Select<0> =
     Select::new([], BACKUP_COLUMNS, "pg_stat_progress_basebackup").since(130_000);

@@ -110,7 +110,8 @@ fn fitting(line: &str, wanted: &[&str; 4]) -> Option<String> {
         }
     }
     let [host, port, database, user, password] = fields.as_slice() else { return None };
-    let fits = [host, port, database, user].iter().zip(wanted).all(|(own, wanted)| *own == "*" || own == wanted);
+    let fits =
+        [host, port, database, user].iter().zip(wanted).all(|(own, wanted)| *own == "*" || own == wanted);
     fits.then(|| password.clone())
 }
 

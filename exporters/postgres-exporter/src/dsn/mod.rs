@@ -132,7 +132,9 @@ impl Dsn {
             Some("disable") => ChannelBinding::Disable,
             Some("require") => ChannelBinding::Require,
             None | Some("prefer") => ChannelBinding::Prefer,
-            Some(other) => return Err(bad(format!("channel_binding={other}: write disable, prefer or require"))),
+            Some(other) => {
+                return Err(bad(format!("channel_binding={other}: write disable, prefer or require")));
+            }
         };
         let read_write = match taken("target_session_attrs").as_deref() {
             None | Some("any") => None,
@@ -316,7 +318,11 @@ mod tests {
 
     #[test]
     fn sockets() {
-        for text in ["host=/run/postgresql user=u", "postgresql://u@%2Frun%2Fpostgresql/d", "postgresql:///d?host=/run/postgresql&user=u"] {
+        for text in [
+            "host=/run/postgresql user=u",
+            "postgresql://u@%2Frun%2Fpostgresql/d",
+            "postgresql:///d?host=/run/postgresql&user=u",
+        ] {
             let dsn = dsn(text);
             assert!(dsn.hosts[0].is_socket() && dsn.hosts[0].name == "/run/postgresql", "{text}");
         }
@@ -324,7 +330,13 @@ mod tests {
 
     #[test]
     fn variables_stand_behind_the_string() {
-        let variables = [("PGHOST", "h"), ("PGUSER", "u"), ("PGPASSWORD", "p"), ("PGDATABASE", "d"), ("PGSSLMODE", "disable")];
+        let variables = [
+            ("PGHOST", "h"),
+            ("PGUSER", "u"),
+            ("PGPASSWORD", "p"),
+            ("PGDATABASE", "d"),
+            ("PGSSLMODE", "disable"),
+        ];
         let dsn = with("host=own", &variables).unwrap();
         assert_eq!((dsn.to_string().as_str(), dsn.tls.mode), ("u@own:5432/d", TlsMode::Disable));
         assert_eq!(dsn.password("d").unwrap().unwrap().expose(), "p");

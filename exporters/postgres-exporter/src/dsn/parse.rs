@@ -23,7 +23,8 @@ fn pairs(text: &str) -> Result<Options, ConfigError> {
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(bad("write key=value pairs; a value with blanks stands in single quotes"));
         }
-        let (value, after) = value(after.trim_start()).ok_or_else(|| bad(format!("the quote of {name} does not end")))?;
+        let (value, after) =
+            value(after.trim_start()).ok_or_else(|| bad(format!("the quote of {name} does not end")))?;
         options.insert(name.to_owned(), value);
         rest = after.trim_start();
     }
@@ -104,7 +105,8 @@ fn decode(text: &str) -> Result<String, ConfigError> {
         }
         let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
         let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(code.ok_or_else(|| bad("a % is not followed by two hexadecimal digits (write % as %25)"))?);
+        bytes
+            .push(code.ok_or_else(|| bad("a % is not followed by two hexadecimal digits (write % as %25)"))?);
         rest = &after[2..];
     }
     String::from_utf8(bytes).map_err(|_| bad("not UTF-8"))
