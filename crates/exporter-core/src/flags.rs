@@ -45,6 +45,21 @@ impl Flag {
         Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false, env: None }
     }
 
+    /// What it is where it is not given.
+    pub const fn default(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it does.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether `--help` leaves it out.
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
     /// Its value is a file that is read when instances are made: a reload makes them anew when its content has changed.
     #[must_use]
     pub const fn file(mut self) -> Self {
@@ -60,7 +75,7 @@ impl Flag {
         self
     }
 
-    /// Its name.
+    /// Its name, without dashes.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -68,6 +83,11 @@ impl Flag {
     /// The peer's variable, see [`Flag::env`].
     pub const fn variable(&self) -> Option<&'static str> {
         self.env
+    }
+
+    /// Whether it is on or off, rather than a value.
+    pub const fn is_switch(&self) -> bool {
+        matches!(self.kind, FlagKind::Switch)
     }
 
     /// Left out of `--help`.
@@ -138,6 +158,11 @@ impl Settings {
         self.text(name) == "true"
     }
 
+    /// Sets a value, for one target that a URL names.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), vec![value.to_owned()]);
+    }
+
     /// Whether it was set, to whatever.
     pub fn is_set(&self, name: &str) -> bool {
         self.values.contains_key(name)
@@ -200,7 +225,7 @@ fn negated(name: String, value: String) -> (String, String) {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {

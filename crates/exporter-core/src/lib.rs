@@ -8,6 +8,7 @@
 
 mod blueprint;
 mod build;
+mod catalogue;
 mod cli;
 mod config;
 mod exporter;
@@ -15,6 +16,7 @@ mod flags;
 mod health;
 mod http;
 pub mod log;
+mod notify;
 mod plan;
 pub mod probe;
 pub mod prom;
@@ -23,15 +25,17 @@ mod run;
 mod secret;
 mod source;
 
+pub use catalogue::{CatalogueRow, own_catalogue};
+pub use cli::common_flags;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
 pub use flags::{Flag, Settings};
-pub use http::{App, AppOptions, Instance, Reload, serve};
+pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
-pub use run::{all_in_one, standalone};
+pub use run::{all_in_one, standalone, standalone_with};
 pub use secret::Secret;
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,

@@ -10,8 +10,11 @@ use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
 use crate::http::{App, AppOptions};
 use crate::{health, log};
 
+const CHECK: &str = "check-config";
+const CHECK_ABOUT: &str =
+    "Load what the same flags would load, print OK or what is wrong, and exit; or check one FILE.";
 const HEALTH: &str = "health";
-const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if it answers 200; for container health checks.";
+const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if the server is alive; for container health checks.";
 
 /// A subcommand: takes its arguments, returns what to print.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ pub struct AllInOne {
 pub(crate) struct Plan {
     pub(crate) app: Arc<App>,
     pub(crate) listen: Vec<String>,
+    pub(crate) systemd_socket: bool,
 }
 
 pub(crate) fn standalone(
@@ -55,17 +59,18 @@ pub(crate) fn standalone(
     flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
     flags.push(DISABLE_DEFAULTS);
     flags.extend((exporter.flags)());
-    let line = CommandLine::new(program, exporter.about, flags, collectors).subcommand(HEALTH, HEALTH_ABOUT);
-    let (settings, subcommand) = line.parse(arguments)?;
-    subcommands(subcommand, &[])?;
-    log::init(settings.text("log.level"), settings.text("log.format"))?;
+    let line = CommandLine::new(program, exporter.about, flags, collectors)
+        .subcommand(HEALTH, HEALTH_ABOUT)
+        .subcommand(CHECK, CHECK_ABOUT);
+    let (settings, check) = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
     if !path.starts_with('/') || path == "/" {
         return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
     }
     let default_listen = format!(":{}", exporter.default_port);
     let blueprint = Blueprint::new(exporter, hostname(), path, settings.clone());
-    plan(program, None, default_listen, &settings, Box::new(move || Ok(vec![blueprint.clone()])))
+    let plan = plan(program, None, default_listen, &settings, Box::new(move || Ok(vec![blueprint.clone()])))?;
+    if check { Err(fine()) } else { Ok(plan) }
 }
 
 pub(crate) fn all_in_one(
@@ -74,14 +79,13 @@ pub(crate) fn all_in_one(
 ) -> Result<Plan, Exit> {
     let mut flags = common_flags();
     flags.push(Flag::value("config.file", "", "YAML file that says which instances to serve."));
-    let mut line =
-        CommandLine::new(program.program, program.about, flags, Vec::new()).subcommand(HEALTH, HEALTH_ABOUT);
+    let mut line = CommandLine::new(program.program, program.about, flags, Vec::new())
+        .subcommand(HEALTH, HEALTH_ABOUT)
+        .subcommand(CHECK, CHECK_ABOUT);
     for subcommand in program.subcommands {
         line = line.subcommand(subcommand.name, subcommand.about);
     }
-    let (settings, subcommand) = line.parse(arguments)?;
-    subcommands(subcommand, program.subcommands)?;
-    log::init(settings.text("log.level"), settings.text("log.format"))?;
+    let (settings, check) = parsed(&line, arguments, program.subcommands, "config.file")?;
     let file = settings.text("config.file").to_owned();
     let blueprints: Blueprints = match file.as_str() {
         "" => {
@@ -90,13 +94,48 @@ pub(crate) fn all_in_one(
         }
         _ => Box::new(move || blueprint::configured(program, &file)),
     };
-    plan(
-        program.program,
-        Some("/metrics".to_owned()),
-        program.default_listen.to_owned(),
-        &settings,
-        blueprints,
-    )
+    let own_path = Some("/metrics".to_owned());
+    let plan = plan(program.program, own_path, program.default_listen.to_owned(), &settings, blueprints)?;
+    if check { Err(fine()) } else { Ok(plan) }
+}
+
+/// Parses the command line, does what a subcommand says, and switches the log on. The second value says that the
+/// configuration is only to be checked: with the flags that stand before or behind `check-config`, or one file, which is
+/// then taken for `file_flag`.
+fn parsed(
+    line: &CommandLine,
+    arguments: impl IntoIterator<Item = OsString>,
+    known: &[Subcommand],
+    file_flag: &str,
+) -> Result<(Settings, bool), Exit> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut check = arguments.get(1).is_some_and(|first| first == CHECK);
+    if check {
+        arguments.remove(1);
+        if let [_, file] = arguments.as_mut_slice()
+            && !file.as_encoded_bytes().starts_with(b"-")
+        {
+            let mut flag = OsString::from(format!("--{file_flag}="));
+            flag.push(&*file);
+            *file = flag;
+        }
+    }
+    let (settings, subcommand) = line.parse(arguments)?;
+    match subcommand {
+        Some((name, arguments)) if name == CHECK && arguments.is_empty() => check = true,
+        Some((name, _)) if name == CHECK => {
+            return Err(Exit::Usage("check-config: put a file's name, or the flags, behind it".to_owned()));
+        }
+        other => subcommands(other, known)?,
+    }
+    let level = settings.text("log.level");
+    // The one line that a check prints is its result; the level is still checked.
+    log::init(if check && level == "info" { "error" } else { level }, settings.text("log.format"))?;
+    Ok((settings, check))
+}
+
+fn fine() -> Exit {
+    Exit::Printed("OK\n".to_owned())
 }
 
 /// Says what to serve; asked again at each reload.
@@ -122,9 +161,17 @@ fn plan(
         given => given.to_vec(),
     };
     let instances = blueprint::build(&blueprints()?, &[])?;
-    let app = App::new(options, instances)
+    let mut app = App::new(options, instances)
         .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
-    Ok(Plan { app: Arc::new(app), listen })
+    match settings.text("web.config.file") {
+        "" => {}
+        file => {
+            let named = |error| Exit::Usage(format!("--web.config.file: {error}"));
+            app = app.with_web_config(file).map_err(named)?;
+        }
+    }
+    let systemd_socket = settings.switch("web.systemd-socket");
+    Ok(Plan { app: Arc::new(app), listen, systemd_socket })
 }
 
 fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {

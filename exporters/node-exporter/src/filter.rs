@@ -36,6 +36,26 @@ impl Filter {
         Ok(Self { include, exclude, verdicts: HashMap::new() })
     }
 
+    /// The same where `exclude` had another name, which the peer still takes.
+    ///
+    /// # Errors
+    /// As [`Filter::new`].
+    pub(crate) fn renamed(
+        settings: &Settings,
+        include: &str,
+        exclude: &str,
+        old: &str,
+    ) -> Result<Self, ConfigError> {
+        if !settings.is_set(old) {
+            return Self::new(settings, include, exclude);
+        }
+        if settings.is_set(exclude) {
+            return Err(ConfigError::new(format!("--{old} is the old name of --{exclude}: use one of them")));
+        }
+        tracing::warn!("--{old} is an old name: use --{exclude}");
+        Self::new(settings, include, old)
+    }
+
     /// The filter of one flag that names what is wanted.
     ///
     /// # Errors

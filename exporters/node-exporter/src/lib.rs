@@ -7,6 +7,7 @@
 mod collectors;
 mod context;
 mod filter;
+mod glob;
 mod libc_calls;
 mod netlink;
 mod read;

@@ -52,20 +52,8 @@ impl Netlink {
     /// # Errors
     /// The socket is opened anew at the next question then, so that a late answer cannot be taken for that one's.
     pub(crate) fn dump(&mut self, kind: u16, body: &[u8]) -> Result<&[u8], NetlinkError> {
-        self.ask(kind, NLM_F_DUMP, body)
-    }
-
-    /// Asks for one object.
-    ///
-    /// # Errors
-    /// As [`Netlink::dump`].
-    pub(crate) fn get(&mut self, kind: u16, body: &[u8]) -> Result<&[u8], NetlinkError> {
-        self.ask(kind, 0, body)
-    }
-
-    fn ask(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<&[u8], NetlinkError> {
         for _ in 0..=TORN_RETRIES {
-            match self.try_ask(kind, flags, body) {
+            match self.try_dump(kind, body) {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(error) => {
@@ -78,12 +66,12 @@ impl Netlink {
     }
 
     /// True if the answer was torn by a change meanwhile.
-    fn try_ask(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<bool, NetlinkError> {
+    fn try_dump(&mut self, kind: u16, body: &[u8]) -> Result<bool, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         self.piece.clear();
         self.piece.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
         self.piece.extend_from_slice(&kind.to_ne_bytes());
-        self.piece.extend_from_slice(&(NLM_F_REQUEST | flags).to_ne_bytes());
+        self.piece.extend_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
         self.piece.extend_from_slice(&self.sequence.to_ne_bytes());
         self.piece.extend_from_slice(&0_u32.to_ne_bytes());
         self.piece.extend_from_slice(body);
@@ -98,7 +86,7 @@ impl Netlink {
         loop {
             let (_, length) = recv(&*socket, self.piece.as_mut_slice(), RecvFlags::TRUNC)?;
             let piece = self.piece.get(..length).ok_or(NetlinkError::Truncated)?;
-            let mut done = flags == 0;
+            let mut done = false;
             for message in messages(piece) {
                 torn |= message.flags & NLM_F_DUMP_INTR != 0;
                 match message.kind {

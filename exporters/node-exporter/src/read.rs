@@ -25,7 +25,8 @@ pub(crate) enum ReadError {
 impl ReadError {
     /// Whether the file is absent, which mostly means that a kernel part or a device is.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        use io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, ReadError::Io { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
     }
 }
 
@@ -46,6 +47,18 @@ impl Reader {
             Ok(length) => Ok(&self.buffer[..length]),
             Err(source) => Err(ReadError::Io { path: path.to_owned(), source }),
         }
+    }
+
+    /// The first of these files that can be read, and its content.
+    pub(crate) fn first<'p>(&mut self, paths: &'p [PathBuf]) -> Result<(&'p Path, &[u8]), ReadError> {
+        let mut failed = None;
+        for path in paths {
+            match self.fill(path) {
+                Ok(length) => return Ok((path, &self.buffer[..length])),
+                Err(source) => failed = Some(ReadError::Io { path: path.clone(), source }),
+            }
+        }
+        Err(failed.unwrap_or(ReadError::Io { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() }))
     }
 
     /// The whole file through a parser; its error gets the path.

@@ -50,6 +50,22 @@ pub(crate) fn integer(field: &[u8]) -> Option<u64> {
     })
 }
 
+/// A decimal integer with a sign.
+pub(crate) fn signed(field: &[u8]) -> Option<i64> {
+    match field.strip_prefix(b"-") {
+        Some(rest) => integer(rest).and_then(|value| 0_i64.checked_sub_unsigned(value)),
+        None => integer(field).and_then(|value| i64::try_from(value).ok()),
+    }
+}
+
+/// A hexadecimal integer without prefix.
+pub(crate) fn hexadecimal(field: &[u8]) -> Option<u64> {
+    if field.is_empty() || field.len() > 16 {
+        return None;
+    }
+    field.iter().try_fold(0, |value, byte| Some(value << 4 | u64::from((*byte as char).to_digit(16)?)))
+}
+
 /// A decimal number with sign and fraction.
 pub(crate) fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.parse().ok()
@@ -84,6 +100,19 @@ mod tests {
         for bad in ["", "-1", "1.5", "18446744073709551616", "12a", " 1"] {
             assert_eq!(integer(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn other_numbers() {
+        assert_eq!(
+            (signed(b"-1"), signed(b"12"), signed(b"--1"), signed(b"-")),
+            (Some(-1), Some(12), None, None)
+        );
+        assert_eq!(
+            (hexadecimal(b"0001b619"), hexadecimal(b"xyz"), hexadecimal(b"")),
+            (Some(0x1b619), None, None)
+        );
+        assert_eq!(hexadecimal(b"ffffffffffffffff"), Some(u64::MAX));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub(crate) struct Postgres {
     others: Vec<Session>,
     state: State,
     scrapes: u64,
+    /// Why the server did not answer last time.
+    down: Option<String>,
     /// Of sessions that are gone.
     opened_before: u64,
     left_out: usize,
@@ -82,6 +84,7 @@ impl Postgres {
             others: Vec::new(),
             state: State::default(),
             scrapes: 0,
+            down: None,
             opened_before: 0,
             left_out: 0,
         }
@@ -93,7 +96,15 @@ impl Postgres {
         if let Err(trouble) = self.first.wake().await {
             self.put_down(&trouble, sink);
             self.put_own(started, true, sink);
-            return Err(trouble.into());
+            if self.down.as_deref() != Some(trouble.class) {
+                tracing::warn!(class = trouble.class, %trouble, "the server does not answer");
+            }
+            self.down = Some(trouble.class.to_owned());
+            // Said once; the collectors have nothing to add.
+            return Err(CollectError::no_data("the server does not answer"));
+        }
+        if self.down.take().is_some() {
+            tracing::info!(server = self.connector.dsn.server(), "the server answers again");
         }
         self.put_up(sink)?;
         if let Err(trouble) = self.choose().await {

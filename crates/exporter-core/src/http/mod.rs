@@ -1,17 +1,26 @@
 //! The HTTP server: bare hyper, one connection a task, everything bounded.
 
+mod connections;
 mod encode;
+mod guard;
 mod io;
 mod landing;
+mod listen;
 mod metrics;
 mod own;
 mod process;
 mod route;
 mod serve;
+mod stream;
+mod under_way;
+mod unsent;
+mod web_config;
 
+pub use listen::Listener;
 pub use serve::serve;
 
 pub(crate) use own::OwnMetrics;
+pub(crate) use web_config::Web;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -20,11 +29,19 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use exposition::Page;
+
 use crate::exporter::{ConfigError, Exporter};
 use crate::probe::Probes;
 use crate::registry::Registry;
+use connections::Connections;
 use encode::Encoder;
 use process::Process;
+use under_way::UnderWay;
+use unsent::Unsent;
+
+/// Connections at once; for one more, the one that has been idle longest goes.
+const MAX_CONNECTIONS: usize = 256;
 
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -87,6 +104,10 @@ pub struct App {
     pub(crate) lifecycle: bool,
     pub(crate) ready: AtomicBool,
     pub(crate) own: OwnMetrics,
+    pub(crate) web: Option<Arc<Web>>,
+    pub(crate) under_way: UnderWay,
+    pub(crate) unsent: Arc<Unsent>,
+    pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
 }
@@ -100,7 +121,7 @@ pub struct AppOptions {
     pub own_path: Option<String>,
     /// Whether `process_*` and the server's own metrics are served at all.
     pub own_metrics: bool,
-    /// Scrapes at once; one more gets 503. 0 is no limit.
+    /// Pages collected at once; a scrape that needs one more gets 503. 0 is no limit.
     pub max_requests: u64,
     /// Samples of one family beyond this many are dropped and counted.
     pub family_cap: usize,
@@ -122,6 +143,10 @@ impl App {
             lifecycle: options.lifecycle,
             ready: AtomicBool::new(false),
             own: OwnMetrics::new(options.program),
+            web: None,
+            under_way: UnderWay::default(),
+            unsent: Arc::default(),
+            connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
         }
@@ -132,6 +157,21 @@ impl App {
     pub fn reloaded_by(mut self, reload: Box<Reload>) -> Self {
         self.reload = Some(reload);
         self
+    }
+
+    /// Serves as this web configuration file says (`--web.config.file`).
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn with_web_config(mut self, path: &str) -> Result<Self, ConfigError> {
+        self.web = Some(Arc::new(Web::load(path)?));
+        self.own.with_web_config();
+        Ok(self)
+    }
+
+    /// `http` or `https`, as it is now.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.web.as_ref().is_some_and(|web| web.last().is_tls()) { "https" } else { "http" }
     }
 
     /// The instances, in the order in which they are listed.
@@ -175,6 +215,14 @@ impl fmt::Debug for App {
             .field("instances", &self.instances())
             .finish_non_exhaustive()
     }
+}
+
+/// What every program says of itself: `process_*`, the server's own metrics, and the registry's counters.
+pub(crate) fn put_own(program: &str, page: &mut Page) {
+    Process::new().put(page);
+    let own = OwnMetrics::new(program);
+    own.with_web_config();
+    own.put(page);
 }
 
 /// The pairs of a URL's query string, percent-decoded.

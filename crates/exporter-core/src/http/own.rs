@@ -21,6 +21,9 @@ pub(crate) struct OwnMetrics {
     requests: Family<Labels, Counter>,
     in_flight: Gauge,
     errors: Family<Labels, Counter>,
+    evicted: Counter,
+    refused: Family<Labels, Counter>,
+    web_config: Family<Labels, Counter>,
     reload_successful: Gauge,
     reload_time: Gauge,
 }
@@ -32,6 +35,9 @@ impl OwnMetrics {
             requests: Family::default(),
             in_flight: Gauge::default(),
             errors: Family::default(),
+            evicted: Counter::default(),
+            refused: Family::default(),
+            web_config: Family::default(),
             reload_successful: Gauge::default(),
             reload_time: Gauge::default(),
             registry: Registry::default(),
@@ -53,6 +59,21 @@ impl OwnMetrics {
             "promhttp_metric_handler_errors",
             "Errors while a page was made, by cause",
             own.errors.clone(),
+        );
+        registry.register(
+            "exporter_http_connections_evicted",
+            "Idle connections that were closed because others came",
+            own.evicted.clone(),
+        );
+        registry.register(
+            "exporter_http_requests_refused",
+            "Requests refused by rate limit or password, by reason",
+            own.refused.clone(),
+        );
+        registry.register(
+            "exporter_web_config_reads",
+            "Times that a changed web configuration was read, by result",
+            own.web_config.clone(),
         );
         let prefix = program.replace('-', "_");
         registry.register(
@@ -78,8 +99,35 @@ impl OwnMetrics {
         }
     }
 
+    /// There is a web configuration: what it may refuse is there with 0.
+    pub(crate) fn with_web_config(&self) {
+        for reason in ["password", "password_queue", "rate_limit"] {
+            drop(self.refused.get_or_create(&[("reason", reason)]));
+        }
+        for result in ["failure", "success"] {
+            drop(self.web_config.get_or_create(&[("result", result)]));
+        }
+    }
+
+    /// A changed web configuration was read, and was good, or was not.
+    pub(crate) fn web_config_read(&self, good: bool) {
+        let result = if good { "success" } else { "failure" };
+        self.web_config.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    pub(crate) fn evicted(&self, evicted: bool) {
+        if evicted {
+            self.evicted.inc();
+        }
+    }
+
     pub(crate) fn begin(&self) -> InFlight<'_> {
-        InFlight { own: self, at: u64::try_from(self.in_flight.inc() + 1).unwrap_or_default() }
+        self.in_flight.inc();
+        InFlight { own: self }
     }
 
     pub(crate) fn encoding_failed(&self) {
@@ -97,15 +145,9 @@ impl OwnMetrics {
 #[derive(Debug)]
 pub(crate) struct InFlight<'a> {
     own: &'a OwnMetrics,
-    at: u64,
 }
 
 impl InFlight<'_> {
-    /// How many there are with this one.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.at
-    }
-
     pub(crate) fn end(self, status: StatusCode) {
         let code = match status {
             StatusCode::OK => "200",

@@ -59,7 +59,7 @@ impl Registry {
         Ok(Self {
             namespace,
             slots,
-            worker: Worker::new(progress.clone()),
+            worker: Arc::new(Worker::new(progress.clone())),
             progress,
             statuses: Mutex::default(),
             dropped: Mutex::default(),

@@ -1,24 +1,34 @@
-//! Families as they come together, line by line.
+//! From lines to families: which family a line belongs to, and whether the line may stand where it stands.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
 
 use super::error::ParseError;
+use super::groups::Groups;
 use super::line::Line;
 use super::suffix::{ENDINGS, suffixes};
 use super::{Family, Rules, Sample};
+use crate::assembly::Format;
 use crate::family::Kind;
 
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     pub(super) rules: Rules,
     families: Vec<Family<'a>>,
-    typed: Vec<bool>,
-    by_name: HashMap<&'a str, usize>,
-    /// The family to which the last line belongs.
-    current: Option<usize>,
-    /// Suffix and sorted labels of the current family's samples.
-    seen: HashSet<String>,
+    heads: Vec<Head>,
+    by_name: HashMap<&'a str, usize, RandomState>,
+    /// The metrics of the family that is being read.
+    groups: Groups,
+}
+
+/// What the metadata lines of a family were, and where it begins.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    line: usize,
+    help: bool,
+    kind: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -26,44 +36,52 @@ impl<'a> Builder<'a> {
         Self {
             rules,
             families: Vec::new(),
-            typed: Vec::new(),
-            by_name: HashMap::new(),
-            current: None,
-            seen: HashSet::new(),
+            heads: Vec::new(),
+            by_name: HashMap::default(),
+            groups: Groups::default(),
         }
     }
 
-    pub(super) fn help(&mut self, name: &'a str, text: Cow<'a, str>, at: Line<'a>) -> Result<(), ParseError> {
-        let family = self.open(name, at)?;
-        let family = &mut self.families[family];
-        if family.help.is_some() {
-            return Err(at.problem(format_args!("a second HELP line of {name}")));
+    pub(super) fn help(
+        &mut self,
+        name: &'a str,
+        help: Cow<'a, str>,
+        line: Line<'a>,
+    ) -> Result<(), ParseError> {
+        let at = self.open(name, line)?;
+        if self.heads[at].help {
+            return Err(line.problem(format_args!("a second HELP for {name}")));
         }
-        if !family.samples.is_empty() && !self.rules.lenient {
-            return Err(at.problem(format_args!("HELP of {name} comes after its samples")));
+        // promtool takes HELP after samples, the format's documents do not.
+        if !self.families[at].samples.is_empty() && !self.rules.lenient {
+            return Err(line.problem(format_args!("HELP for {name} after its samples")));
         }
-        family.help = Some(text);
+        self.heads[at].help = true;
+        self.families[at].help = Some(help);
         Ok(())
     }
 
-    pub(super) fn kind(&mut self, name: &'a str, kind: Kind, at: Line<'a>) -> Result<(), ParseError> {
-        let family = self.open(name, at)?;
-        if self.typed[family] {
-            return Err(at.problem(format_args!("a second TYPE line of {name}")));
+    pub(super) fn kind(&mut self, name: &'a str, kind: Kind, line: Line<'a>) -> Result<(), ParseError> {
+        let at = self.open(name, line)?;
+        if self.heads[at].kind {
+            return Err(line.problem(format_args!("a second TYPE for {name}")));
         }
-        if !self.families[family].samples.is_empty() {
-            return Err(at.problem(format_args!("TYPE of {name} comes after its samples")));
+        if !self.families[at].samples.is_empty() {
+            return Err(line.problem(format_args!("TYPE for {name} after its samples")));
         }
-        self.typed[family] = true;
-        self.families[family].kind = kind;
+        self.heads[at].kind = true;
+        self.families[at].kind = kind;
         Ok(())
     }
 
-    pub(super) fn unit(&mut self, name: &'a str, unit: &'a str, at: Line<'a>) -> Result<(), ParseError> {
-        let family = self.open(name, at)?;
-        let family = &mut self.families[family];
-        if family.unit.is_some() || !family.samples.is_empty() {
-            return Err(at.problem(format_args!("UNIT of {name} comes twice or after its samples")));
+    pub(super) fn unit(&mut self, name: &'a str, unit: &'a str, line: Line<'a>) -> Result<(), ParseError> {
+        let at = self.open(name, line)?;
+        let family = &mut self.families[at];
+        if family.unit.is_some() {
+            return Err(line.problem(format_args!("a second UNIT for {name}")));
+        }
+        if !family.samples.is_empty() {
+            return Err(line.problem(format_args!("UNIT for {name} after its samples")));
         }
         family.unit = Some(unit);
         Ok(())
@@ -73,81 +91,122 @@ impl<'a> Builder<'a> {
         &mut self,
         name: &'a str,
         mut sample: Sample<'a>,
-        at: Line<'a>,
+        line: Line<'a>,
     ) -> Result<(), ParseError> {
-        let (base, suffix) = self.family_of(name);
-        let family = self.open(base, at)?;
-        sample.suffix = suffix;
-        self.check(family, name, &sample, at)?;
-        if !self.rules.lenient && !self.seen.insert(key(&sample)) {
-            return Err(at.problem(format_args!("a second sample of {name} with the same labels")));
+        // A family of just this name goes before one that only could have such a sample.
+        let at = match self.by_name.get(name) {
+            Some(&at) => self.turn_to(at, line)?,
+            None => match self.owner(name) {
+                Some(at) => self.turn_to(at, line)?,
+                None => self.add(name, line)?,
+            },
+        };
+        let family = &mut self.families[at];
+        sample.suffix = &name[family.name.len()..];
+        let allowed = suffixes(family.kind, self.rules.format);
+        if !allowed.contains(&sample.suffix) {
+            return Err(line.problem(format_args!(
+                "{name} is no sample of the {} {}, whose samples end in {}",
+                family.kind.text(),
+                family.name,
+                allowed.join(", "),
+            )));
         }
-        self.families[family].samples.push(sample);
+        self.groups.add(family, &sample, self.rules).map_err(|problem| line.problem(problem))?;
+        if family.samples.is_empty() {
+            // A hostile page has many families of one sample each.
+            family.samples.reserve_exact(1);
+        }
+        family.samples.push(sample);
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Result<Vec<Family<'a>>, ParseError> {
+    pub(super) fn finish(mut self) -> Result<Vec<Family<'a>>, ParseError> {
+        self.close()?;
+        if !self.rules.lenient {
+            self.check_clashes()?;
+        }
         Ok(self.families)
     }
 
-    /// The family to which a sample of this name belongs, and what follows the family's name.
-    fn family_of(&self, name: &'a str) -> (&'a str, &'a str) {
-        let takes = |base: &str, suffix: &str| {
-            self.by_name.get(base).is_some_and(|&family| {
-                suffixes(self.families[family].kind, self.rules.format).contains(&suffix)
-            })
-        };
-        for ending in ENDINGS {
-            if let Some(base) = name.strip_suffix(ending)
-                && takes(base, ending)
-            {
-                return name.split_at(base.len());
-            }
+    /// The family of a metadata line.
+    fn open(&mut self, name: &'a str, line: Line<'a>) -> Result<usize, ParseError> {
+        if let Some(&at) = self.by_name.get(name) {
+            return self.turn_to(at, line);
         }
-        (name, "")
+        if self.rules.format == Format::Text
+            && let Some(owner) = self.owner(name)
+        {
+            let owner = &self.families[owner];
+            return Err(line.problem(format_args!(
+                "{name} is a sample of the {} {} and cannot be a family beside it",
+                owner.kind.text(),
+                owner.name
+            )));
+        }
+        self.add(name, line)
     }
 
-    fn check(&self, family: usize, name: &str, sample: &Sample<'a>, at: Line<'a>) -> Result<(), ParseError> {
-        let kind = self.families[family].kind;
-        let allowed = suffixes(kind, self.rules.format);
-        if !allowed.contains(&sample.suffix) {
-            return Err(at.problem(format_args!("a {} has no sample named {name}", kind.text())));
-        }
-        let needed = match (kind, sample.suffix) {
-            (Kind::Histogram, "_bucket") => "le",
-            (Kind::Summary, "") => "quantile",
-            _ => return Ok(()),
-        };
-        match sample.label(needed).map(|value| super::number::float(value.as_bytes())) {
-            Some(Some(_)) => Ok(()),
-            _ => Err(at.problem(format_args!("{name} needs a label {needed} that is a number"))),
-        }
-    }
-
-    fn open(&mut self, name: &'a str, at: Line<'a>) -> Result<usize, ParseError> {
-        let known = self.by_name.get(name).copied();
-        if known.is_some() && known == self.current {
-            return Ok(known.unwrap_or_default());
-        }
-        self.seen.clear();
-        if let Some(known) = known {
-            if !self.rules.lenient {
-                return Err(at.problem(format_args!("lines of {name} stand apart: keep a family together")));
-            }
-            self.current = Some(known);
-            return Ok(known);
-        }
-        let index = self.families.len();
+    fn add(&mut self, name: &'a str, line: Line<'a>) -> Result<usize, ParseError> {
+        self.close()?;
+        let at = self.families.len();
         self.families.push(Family { name, kind: Kind::Untyped, help: None, unit: None, samples: Vec::new() });
-        self.typed.push(false);
-        self.by_name.insert(name, index);
-        self.current = Some(index);
-        Ok(index)
+        self.heads.push(Head { line: line.number, help: false, kind: false });
+        self.by_name.insert(name, at);
+        Ok(at)
     }
-}
 
-fn key(sample: &Sample<'_>) -> String {
-    let mut labels: Vec<_> = sample.labels.iter().collect();
-    labels.sort_unstable();
-    format!("{}{labels:?}", sample.suffix)
+    /// Makes sure that family `at` is the one being read.
+    fn turn_to(&self, at: usize, line: Line<'a>) -> Result<usize, ParseError> {
+        // promtool and Prometheus take scattered families; the format's documents want each in one piece.
+        if at + 1 != self.families.len() && !self.rules.lenient {
+            return Err(line.problem(format_args!(
+                "the family {} began on line {} and ended before line {}: its lines stand together",
+                self.families[at].name, self.heads[at].line, line.number
+            )));
+        }
+        Ok(at)
+    }
+
+    /// The family that has samples of this name, other than the one of just this name.
+    fn owner(&self, name: &str) -> Option<usize> {
+        ENDINGS.iter().find_map(|ending| {
+            let at = *self.by_name.get(name.strip_suffix(ending)?)?;
+            suffixes(self.families[at].kind, self.rules.format).contains(ending).then_some(at)
+        })
+    }
+
+    /// Checks what can be seen only when a family is complete.
+    fn close(&mut self) -> Result<(), ParseError> {
+        let complete = self.groups.close(self.rules);
+        complete.map_err(|(line, message)| ParseError { line, column: 1, message })
+    }
+
+    /// No name belongs to two families: neither as a sample of either, nor, in OpenMetrics, as one's sample and the
+    /// other's family, which `foo_total` beside a counter `foo` would be. promtool sees this only where a histogram or
+    /// summary stands first.
+    fn check_clashes(&self) -> Result<(), ParseError> {
+        for (at, family) in self.families.iter().enumerate() {
+            let endings = suffixes(family.kind, self.rules.format);
+            for ending in endings {
+                let name = format!("{}{ending}", family.name);
+                let named = self.by_name.get(&*name).copied().filter(|&other| {
+                    other != at && suffixes(self.families[other].kind, self.rules.format).contains(&"")
+                });
+                let Some(other) = named.or_else(|| self.owner(&name).filter(|&other| other != at)) else {
+                    continue;
+                };
+                let later = at.max(other);
+                return Err(ParseError {
+                    line: self.heads[later].line,
+                    column: 1,
+                    message: format!(
+                        "the families {} and {} can both have samples named {name}",
+                        family.name, self.families[other].name
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! [`parse`] takes what the formats' documents allow and nothing else. [`parse_lenient`] is for text files by foreign
 //! hands: it also takes what the Go parser behind `promtool check metrics` and node_exporter takes and what does not
-//! change the meaning. The table in the tests has each document on which these three differ, with the reason.
+//! change the meaning. The table in `tests/corpus` has each document on which these three differ, with the reason.
 //!
 //! ```
 //! use exposition::{Format, parse::parse};
@@ -21,11 +21,12 @@
 
 mod builder;
 mod error;
+mod groups;
 mod line;
 mod metadata;
 mod number;
 mod sample;
-mod suffix;
+pub(crate) mod suffix;
 mod text;
 
 use std::borrow::Cow;
@@ -139,3 +140,6 @@ fn read(input: &[u8], rules: Rules) -> Result<Vec<Family<'_>>, ParseError> {
     }
     builder.finish()
 }
+
+#[cfg(test)]
+mod tests;

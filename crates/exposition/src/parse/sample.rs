@@ -183,6 +183,9 @@ fn check_names(labels: &Labels<'_>, at: Line<'_>) -> Result<(), ParseError> {
     if labels.iter().any(|(name, _)| *name == "__name__") {
         return Err(at.problem("the label name __name__ is reserved"));
     }
+    if labels.len() < 2 {
+        return Ok(());
+    }
     // Sorted, so that a hostile line of many labels costs no square.
     let mut names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
     names.sort_unstable();

@@ -131,6 +131,7 @@ static ATA: [(&Family<1>, &str); 3] = [
 
 const INCLUDE: &str = "collector.diskstats.device-include";
 const EXCLUDE: &str = "collector.diskstats.device-exclude";
+const OLD_EXCLUDE: &str = "collector.diskstats.ignored-devices";
 
 pub(crate) const FLAGS: &[Flag] = &[
     Flag::value(INCLUDE, "", "Block devices to report, as a regular expression."),
@@ -139,10 +140,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$",
         "Block devices to leave out, as a regular expression.",
     ),
+    Flag::value(OLD_EXCLUDE, "", "The old name of device-exclude.").hidden(),
 ];
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let mut filter = Filter::new(&context.settings, INCLUDE, EXCLUDE)?;
+    let mut filter = Filter::renamed(&context.settings, INCLUDE, EXCLUDE, OLD_EXCLUDE)?;
     let mut udev = Udev::new(context);
     let mut sysfs = Sysfs { block: context.sys("block"), known: HashMap::new() };
     Ok(source::file(context.proc("diskstats"), move |text, sink| {

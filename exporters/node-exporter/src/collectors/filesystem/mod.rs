@@ -62,6 +62,8 @@ const MOUNT_POINTS_INCLUDE: &str = "collector.filesystem.mount-points-include";
 const MOUNT_POINTS_EXCLUDE: &str = "collector.filesystem.mount-points-exclude";
 const TYPES_INCLUDE: &str = "collector.filesystem.fs-types-include";
 const TYPES_EXCLUDE: &str = "collector.filesystem.fs-types-exclude";
+const OLD_MOUNT_POINTS: &str = "collector.filesystem.ignored-mount-points";
+const OLD_TYPES: &str = "collector.filesystem.ignored-fs-types";
 const TIMEOUT: &str = "collector.filesystem.mount-timeout";
 
 pub(crate) const FLAGS: &[Flag] = &[
@@ -78,6 +80,8 @@ pub(crate) const FLAGS: &[Flag] = &[
          overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$",
         "Filesystem types to leave out, as a regular expression.",
     ),
+    Flag::value(OLD_MOUNT_POINTS, "", "The old name of mount-points-exclude.").hidden(),
+    Flag::value(OLD_TYPES, "", "The old name of fs-types-exclude.").hidden(),
     Flag::value(TIMEOUT, "750ms", "How long a scrape waits for a mount that does not answer.").hidden(),
     Flag::value("collector.filesystem.stat-workers", "4", "Accepted without effect: threads come as needed.")
         .hidden(),
@@ -108,8 +112,13 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
         paths: [context.proc("1/mountinfo"), context.proc("self/mountinfo")],
         rootfs: context.rootfs().to_owned(),
         reader: Reader::new(),
-        mount_points: Filter::new(settings, MOUNT_POINTS_INCLUDE, MOUNT_POINTS_EXCLUDE)?,
-        types: Filter::new(settings, TYPES_INCLUDE, TYPES_EXCLUDE)?,
+        mount_points: Filter::renamed(
+            settings,
+            MOUNT_POINTS_INCLUDE,
+            MOUNT_POINTS_EXCLUDE,
+            OLD_MOUNT_POINTS,
+        )?,
+        types: Filter::renamed(settings, TYPES_INCLUDE, TYPES_EXCLUDE, OLD_TYPES)?,
         timeout: settings.duration(TIMEOUT)?,
         pool: Pool::new(pool::statfs),
         text: Vec::new(),
@@ -129,9 +138,7 @@ impl BlockingSource for Filesystem {
 
 impl Filesystem {
     fn refresh(&mut self) -> Result<(), CollectError> {
-        let [first, own] = &self.paths;
-        let path = if self.reader.read(first).is_ok() { first } else { own };
-        let text = self.reader.read(path)?;
+        let (path, text) = self.reader.first(&self.paths)?;
         if self.text == text && !self.text.is_empty() {
             return Ok(());
         }

@@ -20,6 +20,18 @@ pub(super) struct Mount {
     pub(super) path: Arc<Path>,
 }
 
+impl Mount {
+    /// Whether statfs is answered from memory: filesystems of the kernel's own that ask no server and no process. Handing
+    /// those to another thread would cost more than the call.
+    pub(super) fn answers_at_once(&self) -> bool {
+        const LOCAL: [&str; 12] = [
+            "btrfs", "ext2", "ext3", "ext4", "exfat", "f2fs", "ramfs", "rootfs", "squashfs", "tmpfs", "vfat",
+            "xfs",
+        ];
+        LOCAL.contains(&self.kind.as_str())
+    }
+}
+
 /// All mounts, in the kernel's order.
 pub(super) fn parse(text: &[u8], rootfs: &Path) -> Result<Vec<Mount>, Malformed> {
     const MISSING: Malformed = Malformed::new("mounts like `27 1 254:0 / / rw - ext4 /dev/vda rw`");

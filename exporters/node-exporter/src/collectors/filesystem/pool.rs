@@ -1,6 +1,6 @@
 //! Calls that may never return, on threads of their own.
 //!
-//! One thread asks the mounts one after the other. When a call does not return soon, another thread goes on with the
+//! Local filesystems are asked where we are. One thread asks the other mounts one after the other. When a call does not return soon, another thread goes on with the
 //! rest; the stuck one is left alone, and its mount is not asked again before it has returned.
 
 use std::collections::{HashSet, VecDeque};
@@ -90,13 +90,15 @@ impl Pool {
 
     /// A verdict for each mount, at `deadline` at the latest.
     pub(super) fn ask(&mut self, mounts: &[Mount], deadline: Instant) -> Vec<Verdict> {
+        let at_once = |mount: &Mount| mount.answers_at_once().then(|| self.shared.call(&mount.path));
+        let answered: Vec<_> = mounts.iter().map(at_once).collect();
         let mut state = self.shared.lock();
         state.batch += 1;
         state.queue.clear();
         state.verdicts.clear();
-        state.verdicts.resize_with(mounts.len(), || None);
+        state.verdicts.extend(answered);
         for (at, mount) in mounts.iter().enumerate() {
-            if !state.in_flight.contains(&mount.path) {
+            if state.verdicts[at].is_none() && !state.in_flight.contains(&mount.path) {
                 state.queue.push_back((at, mount.path.clone()));
             }
         }
@@ -150,6 +152,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn call(&self, path: &Path) -> Verdict {
+        match (self.call)(path) {
+            Ok(usage) => Verdict::Usage(usage),
+            Err(error) => Verdict::Error(error),
+        }
+    }
+
     fn work(&self) {
         let mut state = self.lock();
         loop {
@@ -170,10 +179,7 @@ impl Shared {
             state.in_flight.insert(path.clone());
             state.progress = Some(Instant::now());
             drop(state);
-            let verdict = match (self.call)(&path) {
-                Ok(usage) => Verdict::Usage(usage),
-                Err(error) => Verdict::Error(error),
-            };
+            let verdict = self.call(&path);
             state = self.lock();
             state.in_flight.remove(&path);
             if state.batch == batch {
@@ -198,7 +204,7 @@ mod tests {
 
     fn mounts(points: &[&str]) -> Vec<Mount> {
         let mount = |point: &&str| {
-            let line = format!("1 0 8:1 / {point} rw - ext4 a rw\n");
+            let line = format!("1 0 8:1 / {point} rw - nfs4 a rw\n");
             super::super::mounts::parse(line.as_bytes(), Path::new("/")).unwrap().remove(0)
         };
         points.iter().map(mount).collect()

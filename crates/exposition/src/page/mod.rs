@@ -5,9 +5,12 @@
 //! rest is text only when it is written. All buffers keep their capacity, so a page that is filled again and again
 //! stops allocating.
 
-use crate::family::{Desc, Dynamic, Family, Kind, is_label_name, is_metric_name};
+mod foreign;
+
+use crate::family::{Desc, Dynamic, Family, Kind};
 use crate::label::LabelValue;
 use crate::value::{SampleValue, write_value};
+pub use foreign::{ForeignError, ForeignFamily};
 
 /// Label text above this is refused, so that an arena offset always fits 32 bits.
 const MAX_TEXT: usize = 1 << 28;
@@ -77,26 +80,6 @@ pub struct FamilyHead<'a> {
     /// The metric type.
     pub kind: Kind,
 }
-
-/// Why a family of a user's or a server's naming cannot stand on a page.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ForeignError {
-    /// The metric name is outside `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-    MetricName,
-    /// A label name is outside `[a-zA-Z_][a-zA-Z0-9_]*`.
-    LabelName,
-}
-
-impl std::fmt::Display for ForeignError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            ForeignError::MetricName => "invalid metric name",
-            ForeignError::LabelName => "invalid label name",
-        })
-    }
-}
-
-impl std::error::Error for ForeignError {}
 
 impl Page {
     /// An empty page.
@@ -177,27 +160,6 @@ impl Page {
         self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
     }
 
-    /// Opens a family that somebody else named: a file, a query, another library.
-    ///
-    /// # Errors
-    /// [`ForeignError::MetricName`] where the name could not stand on a page.
-    pub fn foreign(&mut self, name: &str, kind: Kind, help: &str) -> Result<ForeignFamily<'_>, ForeignError> {
-        if !is_metric_name(name) {
-            return Err(ForeignError::MetricName);
-        }
-        if self.last_name() != Some(name.as_bytes()) {
-            let start = self.text.len();
-            self.text.extend_from_slice(name.as_bytes());
-            let name = self.span_from(start);
-            let start = self.text.len();
-            self.text.extend_from_slice(help.as_bytes());
-            let help = self.span_from(start);
-            let family = FamilyRef::Named { name, help, kind };
-            self.runs.push(Run { family, first: self.samples.len() as u32 });
-        }
-        Ok(ForeignFamily { page: self })
-    }
-
     /// Puts a histogram: `buckets` are (upper bound, cumulative count) in rising order, without `+Inf`, which gets
     /// `count`.
     pub fn histogram<const N: usize>(
@@ -275,6 +237,14 @@ impl Page {
         }
     }
 
+    /// The name of a run's family; cheaper than its head where the rest is not needed.
+    pub(crate) fn name(&self, run: usize) -> &[u8] {
+        match self.runs[run].family {
+            FamilyRef::Declared(desc) => desc.name.as_bytes(),
+            FamilyRef::Named { name, .. } => self.bytes(name),
+        }
+    }
+
     pub(crate) fn run_samples(&self, run: usize) -> &[Sample] {
         let end = self.runs.get(run + 1).map_or(self.samples.len(), |next| next.first as usize);
         &self.samples[self.runs[run].first as usize..end]
@@ -294,10 +264,7 @@ impl Page {
     }
 
     fn last_name(&self) -> Option<&[u8]> {
-        match self.runs.last()?.family {
-            FamilyRef::Declared(desc) => Some(desc.name.as_bytes()),
-            FamilyRef::Named { name, .. } => Some(self.bytes(name)),
-        }
+        self.runs.len().checked_sub(1).map(|last| self.name(last))
     }
 
     fn sample(
@@ -350,43 +317,5 @@ impl Page {
 
     fn str(&self, span: Span) -> &str {
         std::str::from_utf8(self.bytes(span)).unwrap_or_default()
-    }
-}
-
-/// An opened family of foreign name; see [`Page::foreign`].
-#[derive(Debug)]
-pub struct ForeignFamily<'a> {
-    page: &'a mut Page,
-}
-
-impl ForeignFamily<'_> {
-    /// Puts one sample. `suffix` is `_bucket`, `_sum`, `_count` or empty; `le` and `quantile` are ordinary labels here.
-    ///
-    /// # Errors
-    /// [`ForeignError::LabelName`]; the sample is not put.
-    pub fn put<'l>(
-        &mut self,
-        suffix: &str,
-        labels: impl IntoIterator<Item = (&'l str, &'l dyn LabelValue)>,
-        value: f64,
-    ) -> Result<(), ForeignError> {
-        let start = self.page.text.len();
-        for (at, (name, label)) in labels.into_iter().enumerate() {
-            if !is_label_name(name) {
-                self.page.text.truncate(start);
-                return Err(ForeignError::LabelName);
-            }
-            self.page.label_name(at == 0, name);
-            label.write_escaped(&mut self.page.text);
-            self.page.text.push(b'"');
-        }
-        let part = match suffix {
-            "_bucket" => Part::Bucket,
-            "_sum" => Part::Sum,
-            "_count" => Part::Count,
-            _ => Part::Plain,
-        };
-        self.page.finish(start, part, value);
-        Ok(())
     }
 }
