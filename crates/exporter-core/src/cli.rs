@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 
 use crate::exporter::ConfigError;
-use crate::flags::{Flag, Settings, add_to, given, names};
+use crate::flags::{Flag, Settings, add_to, from_peers_variables, given, names};
 use crate::source::Collector;
 
 /// The flags that every program has, with the peers' names.
@@ -113,7 +113,9 @@ impl CommandLine {
             Err(error) => return Err(Exit::Usage(one_line(&error))),
         };
         let names = names(&self.flags, &self.collectors);
-        let settings = Settings::new(&self.flags, &self.collectors, given(&matches, names.into_iter()))?;
+        let mut set: Vec<_> = given(&matches, names.into_iter()).collect();
+        set.extend(from_peers_variables(&self.flags, &set, |name| std::env::var(name).ok()));
+        let settings = Settings::new(&self.flags, &self.collectors, set)?;
         let subcommand = matches.subcommand().map(|(name, matches)| (name.to_owned(), arguments_of(matches)));
         Ok((settings, subcommand))
     }

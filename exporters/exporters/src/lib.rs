@@ -13,6 +13,7 @@ pub static EXPORTERS: AllInOne = AllInOne {
     exporters: &[
         &app_health_exporter::EXPORTER,
         &node_exporter::EXPORTER,
+        &postgres_exporter::EXPORTER,
         &redis_exporter::EXPORTER,
     ],
     subcommands: commands::SUBCOMMANDS,

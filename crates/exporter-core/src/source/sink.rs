@@ -225,6 +225,11 @@ impl Sink {
         }
     }
 
+    /// The work for the collector that was begun started at this time, not when it was begun.
+    pub fn since(&mut self, started: Instant) {
+        self.since = started;
+    }
+
     /// Ends the collector that was begun: commits what it put, or drops it with the error.
     pub fn end(&mut self, result: Result<(), CollectError>) {
         if result.is_ok() {

@@ -2,6 +2,7 @@
 //! only as root, and never asks for root by itself.
 
 mod fetch;
+mod postgres;
 mod python;
 mod servers;
 
@@ -67,6 +68,7 @@ pub(crate) fn run() -> Result<()> {
     install_packages()?;
     let dir = repo::root().join("target/tools");
     fetch::run(&dir)?;
+    postgres::run(&dir)?;
     servers::run(&dir)?;
     python::run(&dir)?;
     install_templates(&dir)

@@ -1,0 +1,118 @@
+//! What the user asks for: queries.yaml, freshness, probes.
+
+use exporter_testkit::Result;
+use exporter_testkit::fixture::TempDir;
+
+use crate::support::{Exporter, Server};
+
+const QUERIES: &str = r#"
+shop_orders:
+  query: "SELECT note, count(*) AS count, max(made) AS newest, 'on' AS mode, '1m2s' AS took FROM orders GROUP BY note"
+  master: true
+  metrics:
+    - note: {usage: "LABEL", description: "Note"}
+    - count: {usage: "GAUGE", description: "Orders"}
+    - newest: {usage: "GAUGE", description: "Newest order"}
+    - mode: {usage: "MAPPEDMETRIC", description: "Mode", metric_mapping: {"on": 7}}
+    - took: {usage: "DURATION", description: "Took"}
+shop_sizes:
+  query: "SELECT ARRAY[1, 2] AS size, ARRAY[3, 5] AS size_bucket, 9.5 AS size_sum, 6 AS size_count"
+  ttl: 3600
+  metrics:
+    - size: {usage: "HISTOGRAM", description: "Sizes"}
+shop_wrong:
+  query: "SELEKT 1"
+shop_slow:
+  query: "SELECT pg_sleep(20) IS NULL AS slept"
+  timeout: 0.2
+shop_old:
+  query: "SELECT 1 AS one"
+  max_version: 12
+shop_standby:
+  query: "SELECT 1 AS one"
+  role: standby
+shop_writes:
+  query: "DELETE FROM orders"
+shop_extension:
+  query: "SELECT 1 AS one"
+  requires: postgis
+"#;
+
+fn bed() -> Result<Server> {
+    Server::start(15, &[])?.with_bed()
+}
+
+#[test]
+fn queries_of_the_peers_file() -> Result {
+    let server = bed()?;
+    let dir = TempDir::new()?;
+    let file = dir.write("queries.yaml", QUERIES)?;
+    let exporter = Exporter::start(
+        &server.dsn("postgres", "shop"),
+        &[
+            &format!("--extend.query-path={}", file.display()),
+            "--freshness=public.orders.made",
+            "--freshness=public.absent.made",
+        ],
+    )?;
+    exporter.page()?;
+    let page = exporter.page()?;
+    for (series, value) in [
+        ("shop_orders_count{note=\"x\"}", 1000.0),
+        ("shop_orders_mode{note=\"x\"}", 7.0),
+        ("shop_orders_took_milliseconds{note=\"x\"}", 62_000.0),
+        ("shop_sizes_size_bucket{le=\"2\"}", 5.0),
+        ("shop_sizes_size_bucket{le=\"+Inf\"}", 6.0),
+        ("shop_sizes_size_sum", 9.5),
+        ("pg_query_success{query=\"shop_orders\",datname=\"shop\"}", 1.0),
+        ("pg_query_success{query=\"shop_wrong\",datname=\"shop\"}", 0.0),
+        ("pg_query_success{query=\"shop_slow\",datname=\"shop\"}", 0.0),
+        ("pg_query_success{query=\"shop_writes\",datname=\"shop\"}", 0.0),
+        ("pg_up", 1.0),
+    ] {
+        assert_eq!(page.value(series), Some(value), "{series}\n{}", exporter.log());
+    }
+    assert!(page.value("shop_orders_newest{note=\"x\"}").unwrap() > 1.7e9);
+    for absent in ["shop_old_one", "shop_standby_one", "shop_extension_one"] {
+        assert_eq!(page.value(absent), None, "{absent}");
+    }
+    assert_eq!(page.failed(), ["queries", "freshness"], "the server's own collectors are not affected");
+    let newest =
+        page.find("pg_table_newest_row_timestamp_seconds", &["relname=\"orders\"", "column=\"made\""]);
+    assert!(newest.unwrap() > 1.7e9);
+    assert_eq!(server.session("shop")?.text("SELECT count(*)::text FROM orders")?, "1000");
+    Ok(())
+}
+
+#[test]
+fn probes() -> Result {
+    let server = bed()?;
+    let dir = TempDir::new()?;
+    let file = dir.write(
+        "postgres_exporter.yml",
+        "auth_modules:\n  mon:\n    type: userpass\n    userpass: {username: postgres, password: x}\n    options: {sslmode: disable}\n",
+    )?;
+    let config = format!("--config.file={}", file.display());
+    let exporter = Exporter::start("", &[&config, "--probe.allow=127.0.0.1"])?;
+    assert_eq!(exporter.page()?.value("pg_up"), None, "no server is named, so none is down");
+    let target = format!("/probe?target={}/shop&auth_module=mon", server.address());
+    let page = exporter.get(&target)?;
+    assert_eq!(page.value("pg_up"), Some(1.0), "{}", exporter.log());
+    assert!(page.find("pg_stat_user_tables_n_live_tup", &["relname=\"orders\""]).is_some());
+    exporter.get(&target)?;
+    let count = "SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'postgres-exporter'";
+    assert_eq!(server.session("postgres")?.text(count)?, "1", "the connection is kept");
+    let refused = exporter.get("/probe?target=127.0.0.2:1/x&auth_module=mon")?;
+    assert_eq!(refused.value("pg_up"), Some(0.0));
+    assert_eq!(refused.find("pg_connection_error", &["refused"]), Some(1.0));
+    for (path, status) in [
+        ("/probe", 400),
+        ("/probe?target=127.0.0.1/x&auth_module=none", 400),
+        ("/probe?target=me@127.0.0.1/x&auth_module=mon", 400),
+    ] {
+        assert_eq!(exporter.status(path)?, status, "{path}");
+    }
+    let open = Exporter::start("", &[&config])?;
+    assert_eq!(open.status(&target)?, 403, "no list, no login");
+    Ok(())
+}
