@@ -71,7 +71,7 @@ pub(super) fn run(dir: &Path) -> Result<()> {
 }
 
 fn packages() -> Vec<&'static str> {
-    let mut names: Vec<&str> = TOOLS.iter().copied().map(|(package, _, _)| *package).collect();
+    let mut names: Vec<&str> = TOOLS.iter().map(|(package, _, _)| *package).collect();
     names.dedup();
     names
 }
@@ -79,7 +79,7 @@ fn packages() -> Vec<&'static str> {
 /// Without apt the tools have to come from elsewhere.
 fn on_path() -> Result<()> {
     let missing: Vec<&str> =
-        TOOLS.iter().copied().map(|(_, _, name)| *name).filter(|name| shell::find(name).is_none()).collect();
+        TOOLS.iter().map(|(_, _, name)| *name).filter(|name| shell::find(name).is_none()).collect();
     if !missing.is_empty() {
         bail!(
             "this system has no apt-get; put current builds on PATH (Prometheus >= 3.0, Alertmanager >= 0.27): {}",
