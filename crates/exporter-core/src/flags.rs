@@ -128,7 +128,9 @@ impl Settings {
                 collectors.iter().any(|c| c.name == collector).then_some(FlagKind::Switch)
             });
             let Some(kind) = kind else {
-                return Err(ConfigError::new(format!("unknown setting {name:?}: --help lists them")));
+                return Err(ConfigError::new(format!(
+                    "unknown setting {name:?}: take the name of a flag of this exporter (docs/flags/), without dashes"
+                )));
             };
             if kind == FlagKind::Switch && !matches!(value.as_str(), "true" | "false") {
                 return Err(ConfigError::new(format!("{name}: {value:?} is neither true nor false")));

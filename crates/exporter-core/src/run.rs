@@ -95,7 +95,7 @@ async fn listeners(plan: &Plan) -> Result<Vec<Listener>, Exit> {
     for address in &plan.listen {
         listeners.push(Listener::bind(address).await.map_err(|error| {
             Exit::Failed(format!(
-                "cannot listen on {address}: {error}; choose another with --web.listen-address"
+                "cannot listen on {address}: {error}; choose another HOST:PORT (or :PORT) with --web.listen-address"
             ))
         })?);
     }
@@ -106,6 +106,9 @@ fn announce(app: &App, listener: &Listener) {
     let at = if listener.is_unix() { listener.to_string() } else { format!("{}://{listener}", app.scheme()) };
     let separator = if listener.is_unix() { " " } else { "" };
     tracing::info!(url = format!("{at}{separator}/"), "listening");
+    if app.instances().iter().next().is_none() {
+        tracing::warn!("nothing to serve: no instance is named under `exporters` in --config.file");
+    }
     for instance in app.instances().iter() {
         let url = format!("{at}{separator}{}", instance.path);
         let collectors = instance.registry.collectors().count();

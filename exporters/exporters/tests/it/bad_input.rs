@@ -35,6 +35,10 @@ fn usage() {
     names(&refused(&["--log.level=loud"], 2), &["--log.level=loud", "debug, info, warn or error"]);
     names(&refused(&["--web.max-requests=many"], 2), &["--web.max-requests=many"]);
     names(&refused(&["--config.file=/no/such.yml"], 2), &["--config.file=/no/such.yml", "No such file"]);
+    names(
+        &refused(&["--collector.textfile.directory=/x"], 2),
+        &["--collector.textfile.directory", "--config.file"],
+    );
     names(&refused(&["health"], 2), &["health", "give one URL"]);
 }
 
