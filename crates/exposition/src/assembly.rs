@@ -185,11 +185,15 @@ impl Assembly {
                 continue;
             }
             let page = pages[entry.page as usize];
-            for (at, sample) in samples(pages, entry).iter().enumerate() {
-                if check && !self.first(pages, entry, at, sample, total) {
+            let samples = samples(pages, entry);
+            for (at, sample) in samples.iter().enumerate() {
+                if count == options.family_cap {
+                    // Not looked at one by one: however many they are, they cost nothing.
+                    written.drop(family.name, Reason::Cap, (samples.len() - at) as u64);
+                    break;
+                }
+                if check && !self.first(pages, entry, at, sample, total.min(options.family_cap)) {
                     written.drop(family.name, Reason::Duplicate, 1);
-                } else if count == options.family_cap {
-                    written.drop(family.name, Reason::Cap, 1);
                 } else {
                     count += 1;
                     write::sample(&family, options.format, sample, page.label_text(sample), out);
@@ -200,7 +204,7 @@ impl Assembly {
     }
 
     /// Whether no sample of the family had these labels before.
-    fn first(&mut self, pages: &[&Page], entry: &Entry, at: usize, sample: &Sample, total: usize) -> bool {
+    fn first(&mut self, pages: &[&Page], entry: &Entry, at: usize, sample: &Sample, room: usize) -> bool {
         let key = |entry: (u32, u32, u32)| {
             let page = pages[entry.0 as usize];
             let sample = &page.run_samples(entry.1 as usize)[entry.2 as usize];
@@ -210,7 +214,7 @@ impl Assembly {
         let hasher = &self.hasher;
         let hash = |(text, part): (&[u8], crate::page::Part)| hasher.hash_one(text) ^ part as u64;
         if self.seen.is_empty() {
-            self.seen.reserve(total, |&other| hash(key(other)));
+            self.seen.reserve(room, |&other| hash(key(other)));
         }
         match self.seen.entry(
             hash((text, sample.part)),
@@ -291,6 +295,19 @@ mod tests {
             written.dropped,
             [dropped(Reason::Duplicate), dropped(Reason::Cap), dropped(Reason::TypeConflict)]
         );
+    }
+
+    #[test]
+    fn what_is_beyond_the_cap_is_not_looked_at() {
+        let mut page = Page::new();
+        for number in 0..10_000_u64 {
+            page.put(&BYTES, [&number], number);
+        }
+        let mut assembly = Assembly::new();
+        let options = Options { family_cap: 10, ..Options::new(Format::Text) };
+        let written = assembly.write(&[&page], &options, &mut Vec::new());
+        assert_eq!((written.samples, written.dropped[0].samples), (10, 9_990));
+        assert!(assembly.seen.capacity() < 100, "{}", assembly.seen.capacity());
     }
 
     #[test]
