@@ -14,9 +14,9 @@ use crate::http::{App, Listener, serve};
 use crate::notify;
 use crate::plan::{self, AllInOne, Plan};
 
-/// Threads for calls that block: the workers', stuck ones included, and the resolver's.
+/// Threads for calls that block: reloads, password checks, the resolver. Sources have threads of their own.
 const BLOCKING_THREADS: usize = 64;
-/// An idle worker thread lives over any usual scrape interval.
+/// An idle one lives over any usual scrape interval.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Runs one exporter as a program of its own, with its peer's flags and port.

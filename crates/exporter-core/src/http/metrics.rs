@@ -202,19 +202,21 @@ fn negotiate(headers: &HeaderMap) -> Format {
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let codings: Vec<(&str, bool)> = values
         .flat_map(|v| v.split(','))
-        .any(|coding| {
+        .map(|coding| {
             let mut parts = coding.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
             let refused = parts.any(|part| {
                 part.strip_prefix("q=").is_some_and(|q| q.parse::<f64>().is_ok_and(|q| q == 0.0))
             });
-            matches!(name, "gzip" | "*") && !refused
+            (name, !refused)
         })
+        .collect();
+    let wanted = |name: &str| codings.iter().find(|(own, _)| *own == name).map(|(_, wanted)| *wanted);
+    // `*` is about the codings that are not named.
+    wanted("gzip").or_else(|| wanted("*")).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -258,6 +260,7 @@ mod tests {
             ("deflate, gzip;q=0.5", true),
             ("*", true),
             ("gzip;q=0", false),
+            ("*, gzip;q=0", false),
             ("identity", false),
             ("zstd", false),
         ] {

@@ -163,6 +163,13 @@ impl Slot {
         self.count_lost(&mut self.lock(), run);
     }
 
+    /// Ends an asynchronous run: nobody will ask for it any more.
+    pub(crate) fn abandon(&self) {
+        if let State::Running { abort: Some(abort), .. } = &self.lock().state {
+            abort.abort();
+        }
+    }
+
     /// Whether all parts are young enough to be served.
     fn is_usable(&self, run: &Run) -> bool {
         let parts = run.parts();
