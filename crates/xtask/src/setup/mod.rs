@@ -44,7 +44,11 @@ const PACKAGES: [Package; 8] = [
         brings: Brings::Program("nginx"),
         why: "app-health-exporter's probes of a web server",
     },
-    Package { name: "openssl", brings: Brings::Program("openssl"), why: "app-health-exporter's certificates" },
+    Package {
+        name: "openssl",
+        brings: Brings::Program("openssl"),
+        why: "app-health-exporter's certificates",
+    },
     Package {
         name: "util-linux",
         brings: Brings::Program("unshare"),
