@@ -53,7 +53,10 @@ impl Server {
         command.arg("--unixsocket").arg(dir.path().join("redis.sock"));
         let mut process = Process::spawn(&mut command)?;
         let path = dir.path().join("redis.sock");
-        process.until("the server to listen", wait::LONG, || Ok(drop(UnixStream::connect(&path)?)))?;
+        process.until("the server to listen", wait::LONG, || {
+            UnixStream::connect(&path)?;
+            Ok(())
+        })?;
         let mut stream = UnixStream::connect(&path)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let all = if large { format!("{COMMON}|{MORE}") } else { COMMON.to_owned() };

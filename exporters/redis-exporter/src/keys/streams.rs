@@ -78,7 +78,7 @@ pub(crate) async fn put(
     }
 }
 
-fn put_stream(page: &mut Page, db: &String, name: &Vec<u8>, stream: &Value) {
+fn put_stream(page: &mut Page, db: &str, name: &[u8], stream: &Value) {
     for (family, field) in [
         (&LENGTH, "length"),
         (&RADIX_KEYS, "radix-tree-keys"),
@@ -87,31 +87,31 @@ fn put_stream(page: &mut Page, db: &String, name: &Vec<u8>, stream: &Value) {
         (&ADDED, "entries-added"),
     ] {
         if let Some(value) = reply::field(stream, field).and_then(reply::integer) {
-            page.put(family, [db, name], value);
+            page.put(family, [&db, &name], value);
         }
     }
     for (family, field) in [(&LAST_ID, "last-generated-id"), (&DELETED_ID, "max-deleted-entry-id")] {
         if let Some(id) = reply::field(stream, field).and_then(milliseconds) {
-            page.put(family, [db, name], id);
+            page.put(family, [&db, &name], id);
         }
     }
     for (family, field) in [(&FIRST_ENTRY, "first-entry"), (&LAST_ENTRY, "last-entry")] {
         let entry = reply::field(stream, field).map(reply::items).unwrap_or_default();
         // As the peer: 0 in an empty stream.
-        page.put(family, [db, name], entry.first().and_then(milliseconds).unwrap_or(0.0));
+        page.put(family, [&db, &name], entry.first().and_then(milliseconds).unwrap_or(0.0));
     }
 }
 
-fn put_group(page: &mut Page, db: &String, stream: &Vec<u8>, name: &[u8], group: &Value) {
+fn put_group(page: &mut Page, db: &str, stream: &[u8], name: &[u8], group: &Value) {
     for (family, field) in
         [(&CONSUMERS, "consumers"), (&PENDING, "pending"), (&READ, "entries-read"), (&LAG, "lag")]
     {
         if let Some(value) = reply::field(group, field).and_then(reply::integer) {
-            page.put(family, [db, stream, &name], value);
+            page.put(family, [&db, &stream, &name], value);
         }
     }
     if let Some(id) = reply::field(group, "last-delivered-id").and_then(milliseconds) {
-        page.put(&DELIVERED, [db, stream, &name], id);
+        page.put(&DELIVERED, [&db, &stream, &name], id);
     }
 }
 
