@@ -101,7 +101,8 @@ pub(super) fn download(state: &Path, suite: &str, packages: &[&str]) -> Result<V
     for folder in ["lists/partial", "cache/archives/partial", "debs"] {
         std::fs::create_dir_all(state.join(folder))?;
     }
-    let mirror = debian_mirror(&system_sources()).context("apt's sources name no Debian mirror: add one, current builds come from Debian")?;
+    let mirror = debian_mirror(&system_sources())
+        .context("apt's sources name no Debian mirror: add one, current builds come from Debian")?;
     let list = state.join("suite.list");
     std::fs::write(&list, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
     let apt_get = |verb: &str| {
