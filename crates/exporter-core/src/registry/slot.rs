@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::worker::Job;
-use crate::source::{BoxedSource, CollectError, Collector, Outcome, Part, Run, Sink, Source, SourceSpec};
+use crate::source::{
+    BoxedSource, CollectError, Collector, Outcome, Part, Run, Scrape, Sink, Source, SourceSpec,
+};
 
 /// Deadlines in a row that an asynchronous source may lose before it is rebuilt.
 const LOST_BEFORE_REBUILD: u32 = 3;
@@ -131,7 +133,7 @@ impl Slot {
         self.rebuild_if_due(inner, now);
         match std::mem::replace(&mut inner.state, State::Moving) {
             State::Idle { source, sink, spare } => {
-                let run = fresh(spare, self.spec.collectors.len(), budget);
+                let run = fresh(spare, self.spec.collectors.len(), Scrape::until(deadline));
                 let (state, job) = self.start(source, sink, &run, inner.kept.as_deref());
                 inner.state = state;
                 jobs.extend(job);
@@ -288,12 +290,12 @@ impl Slot {
     }
 
     fn idle(spec: &SourceSpec, source: BoxedSource) -> State {
-        let spare = Arc::new(Run::new(spec.collectors.len(), Duration::ZERO));
+        let spare = Arc::new(Run::new(spec.collectors.len(), Scrape::new(Duration::ZERO)));
         State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare }
     }
 
     fn empty_run(&self) -> Arc<Run> {
-        Arc::new(Run::new(self.spec.collectors.len(), Duration::ZERO))
+        Arc::new(Run::new(self.spec.collectors.len(), Scrape::new(Duration::ZERO)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -302,13 +304,13 @@ impl Slot {
 }
 
 /// The spare run made new, if nobody reads it any more.
-fn fresh(mut spare: Arc<Run>, collectors: usize, budget: Duration) -> Arc<Run> {
+fn fresh(mut spare: Arc<Run>, collectors: usize, scrape: Scrape) -> Arc<Run> {
     match Arc::get_mut(&mut spare) {
         Some(run) => {
-            run.restart(budget);
+            run.restart(scrape);
             spare
         }
-        None => Arc::new(Run::new(collectors, budget)),
+        None => Arc::new(Run::new(collectors, scrape)),
     }
 }
 
