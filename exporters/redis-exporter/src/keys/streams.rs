@@ -27,7 +27,7 @@ families! { DESCS:
     CONSUMER_IDLE: 4 = gauge("redis_stream_group_consumer_idle_seconds", "Since a consumer last tried, in seconds.", ["db", "stream", "group", "consumer"]);
 }
 
-/// Puts these streams, all of one database; two round trips.
+/// Puts these streams, all of one database; three round trips at most.
 pub(crate) async fn put(
     page: &mut Page,
     nodes: &mut Nodes,
@@ -36,6 +36,15 @@ pub(crate) async fn put(
     keys: &[&Key],
     with_consumers: bool,
 ) {
+    // Of anything else, or of nothing, XINFO would be an error, and errors are counted.
+    let asks: Vec<_> = keys
+        .iter()
+        .map(|key| Ask { key: &key.name, name: "type", words: vec![b"TYPE", &key.name] })
+        .collect();
+    let types = nodes.ask(scrape, db, &asks).await;
+    let is_stream = |kind: &Option<Value>| kind.as_ref().and_then(reply::bytes) == Some(b"stream");
+    let keys: Vec<&Key> =
+        keys.iter().zip(&types).filter(|(_, kind)| is_stream(kind)).map(|(key, _)| *key).collect();
     let ask = |key, command| Ask { key, name: "xinfo", words: vec![&b"XINFO"[..], command, key] };
     let asks: Vec<_> =
         keys.iter().flat_map(|key| [ask(&key.name, b"STREAM"), ask(&key.name, b"GROUPS")]).collect();
