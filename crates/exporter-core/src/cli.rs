@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 
 use crate::exporter::ConfigError;
-use crate::flags::{Flag, Settings, add_to, from_peers_variables, given, names};
+use crate::flags::{Flag, Settings, add_to, given, names};
 use crate::source::Collector;
 
 /// The flags that every program has, with the peers' names.
@@ -132,6 +132,21 @@ impl CommandLine {
     }
 }
 
+/// What the peers' variables set of flags that nothing else has set.
+fn from_peers_variables(
+    flags: &[Flag],
+    given: &[(String, String)],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
+    let is_open =
+        |flag: &&Flag| given.iter().all(|(own, _)| own.strip_prefix("no-").unwrap_or(own) != flag.name);
+    flags
+        .iter()
+        .filter(is_open)
+        .filter_map(|flag| Some((flag.name.to_owned(), flag.env.and_then(&variable)?)))
+        .collect()
+}
+
 fn arguments_of(matches: &ArgMatches) -> Vec<String> {
     matches.get_many::<String>("arguments").into_iter().flatten().cloned().collect()
 }
@@ -224,6 +239,14 @@ mod tests {
             let line = usage(&arguments);
             assert!(line.contains(expected) && !line.contains('\n'), "{line}");
         }
+    }
+
+    #[test]
+    fn peers_variables_set_what_is_open() {
+        let flags = [Flag::value("dsn", "", "").env("PEERS_DSN"), Flag::value("x", "", "")];
+        let set = |given: &[_]| from_peers_variables(&flags, given, |name| Some(format!("${name}")));
+        assert_eq!(set(&[]), [("dsn".to_owned(), "$PEERS_DSN".to_owned())]);
+        assert!(set(&[("dsn".to_owned(), String::new())]).is_empty());
     }
 
     #[test]

@@ -67,8 +67,7 @@ impl Flag {
         self
     }
 
-    /// Also taken from this variable, the peer's, beside the one that every flag has. The command line and the flag's
-    /// own variable come first.
+    /// Also taken from this variable, the peer's; the command line and the flag's own variable come first.
     #[must_use]
     pub const fn env(mut self, variable: &'static str) -> Self {
         self.env = Some(variable);
@@ -315,17 +314,6 @@ pub(crate) fn given<'a>(
     })
 }
 
-/// What the peers' variables set of flags that nothing else has set.
-pub(crate) fn from_peers_variables(
-    flags: &[Flag],
-    given: &[(String, String)],
-    variable: impl Fn(&str) -> Option<String>,
-) -> Vec<(String, String)> {
-    let is_given = |name: &str| given.iter().any(|(own, _)| own.strip_prefix("no-").unwrap_or(own) == name);
-    let open = flags.iter().filter(|flag| !is_given(flag.name));
-    open.filter_map(|flag| Some((flag.name.to_owned(), flag.env.and_then(&variable)?))).collect()
-}
-
 /// The names under which [`given`] finds what [`add_to`] added.
 pub(crate) fn names(flags: &[Flag], collectors: &[&'static Collector]) -> Vec<String> {
     let mut names = Vec::new();
@@ -385,16 +373,6 @@ mod tests {
         assert!(settings(&[("collector.cpu", "maybe")]).unwrap_err().to_string().contains("collector.cpu"));
         let bad = settings(&[("skip", "(")]).unwrap();
         assert!(bad.regex("skip").unwrap_err().to_string().starts_with("--skip=("));
-    }
-
-    #[test]
-    fn peers_variables_set_what_is_open() {
-        let flags = [Flag::value("dsn", "", "").env("DATA_SOURCE_NAME"), Flag::value("x", "", "")];
-        let variable = |name: &str| (name == "DATA_SOURCE_NAME").then(|| "host=a".to_owned());
-        let set = from_peers_variables(&flags, &[], variable);
-        assert_eq!(set, [("dsn".to_owned(), "host=a".to_owned())]);
-        let given = [("dsn".to_owned(), "host=b".to_owned())];
-        assert!(from_peers_variables(&flags, &given, variable).is_empty());
     }
 
     #[test]

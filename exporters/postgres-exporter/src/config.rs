@@ -9,7 +9,7 @@ use crate::databases::Selection;
 use crate::dsn::{Dsn, Password};
 use crate::server::{Knobs, StatementKnobs};
 use crate::source::Postgres;
-use crate::{freshness, pgbouncer, queries};
+use crate::{freshness, queries};
 
 pub(crate) fn flags() -> Vec<Flag> {
     vec![
@@ -41,7 +41,6 @@ pub(crate) fn flags() -> Vec<Flag> {
             .env("PG_EXPORTER_EXTEND_QUERY_PATH")
             .file(),
         Flag::list("freshness", "Table whose newest row is looked at: [DATABASE.]SCHEMA.TABLE.COLUMN."),
-        Flag::value("pgbouncer.dsn", "", "Connection string of a PgBouncer's console.").env("PGBOUNCER_DSN"),
         Flag::value(
             "slow-query.thresholds",
             "1s,5s,30s,300s",
@@ -85,10 +84,9 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
             return Err(ConfigError::new(format!("--{flag} is not supported: relabel in Prometheus")));
         }
     }
-    let mut specs = pgbouncer::sources(settings)?;
-    let Some(dsn) = dsn(settings)? else { return Ok(specs) };
+    let Some(dsn) = dsn(settings)? else { return Ok(Vec::new()) };
     let connector = Connector { dsn, limits: limits(settings)?, policy: None, own_path: true };
-    specs.push(of_server(settings, connector.clone())?);
+    let mut specs = vec![of_server(settings, connector.clone())?];
     let user = Connector { own_path: false, ..connector };
     specs.extend(queries::sources(settings, &user)?);
     specs.extend(freshness::sources(settings, &user)?);

@@ -11,7 +11,6 @@ mod connect;
 mod databases;
 mod dsn;
 mod freshness;
-mod pgbouncer;
 mod probe;
 mod queries;
 mod select;

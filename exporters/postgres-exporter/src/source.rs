@@ -225,10 +225,13 @@ async fn one(session: &mut Session, wanted: &[bool], sender: &crate::session::An
     }
 }
 
+/// An answer, and the facts about the server that gave it.
+type Answered = (Arc<Server>, Answer);
+
 /// Answers on their way to collectors.
 struct Filling<'a> {
     /// Answers that are still to come, and those that are there; one a step.
-    steps: Vec<(usize, Vec<(Arc<Server>, Answer)>)>,
+    steps: Vec<(usize, Vec<Answered>)>,
     done: Vec<bool>,
     started: Instant,
     state: &'a mut State,
@@ -262,10 +265,10 @@ impl<'a> Filling<'a> {
 
     /// Fills what is left with what there is.
     fn finish(mut self, in_time: bool, sink: &mut Sink) -> bool {
-        for at in 0..STEPS.len() {
+        for (at, step) in STEPS.iter().enumerate() {
             if !self.done[at] {
                 let why = if in_time { "the connection was lost" } else { "no answer by the deadline" };
-                self.fill(STEPS[at].collector, Some(why.to_owned()), sink);
+                self.fill(step.collector, Some(why.to_owned()), sink);
             }
         }
         self.failed

@@ -139,7 +139,7 @@ pub(crate) fn of_server() -> Vec<&'static Collector> {
 /// All collectors.
 pub(crate) fn all() -> Vec<&'static Collector> {
     let mut all = of_server();
-    all.extend([&queries::QUERIES, &freshness::FRESHNESS, &crate::pgbouncer::PGBOUNCER]);
+    all.extend([&queries::QUERIES, &freshness::FRESHNESS]);
     all
 }
 

@@ -37,7 +37,7 @@ impl Lookup<'_> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn from_variables(&self) -> Options {
+    pub(super) fn variables(&self) -> Options {
         let found = |(variable, name): &(&str, &str)| Some(((*name).to_owned(), self.get(variable)?));
         VARIABLES.iter().filter_map(found).collect()
     }

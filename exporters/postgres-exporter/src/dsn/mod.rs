@@ -93,7 +93,7 @@ impl Dsn {
     pub(crate) fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let given = parse::options(text)?;
         let lookup = Lookup { variable };
-        let mut all = lookup.from_variables();
+        let mut all = lookup.variables();
         let service = given.get("service").or_else(|| all.get("service")).cloned();
         if let Some(service) = service {
             all.extend(lookup.service(&service)?);
