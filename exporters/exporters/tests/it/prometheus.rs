@@ -50,7 +50,7 @@ fn two_instances_are_found_scraped_and_told_apart() {
     assert!(ratio[0].value > 0.0 && ratio[0].value < 1.0, "{ratio:?}");
     for (series, expected) in [
         ("node_scrape_collector_success{collector=\"loadavg\",instance=\"a\"}", 1.0),
-        ("promhttp_metric_handler_requests_in_flight{job=\"own\"}", 1.0),
+        ("promhttp_metric_handler_requests_in_flight{job=\"own\"} > bool 0", 1.0),
         ("node_exporter_build_info{instance=\"b\"}", 1.0),
     ] {
         assert_eq!(prometheus.wait_query(series, LIMIT).unwrap()[0].value, expected, "{series}");
