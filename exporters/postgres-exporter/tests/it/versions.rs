@@ -20,10 +20,14 @@ fn check(major: u32) -> Result {
     let page = exporter.page()?;
     assert_eq!(page.failed(), Vec::<&str>::new(), "PostgreSQL {major}: {}", exporter.log());
     assert_eq!(page.value("pg_up"), Some(1.0));
-    let orders = |family: &str| page.find(family, &["datname=\"shop\"", "relname=\"orders\""]);
-    assert_eq!(orders("pg_stat_user_tables_n_live_tup"), Some(1000.0), "PostgreSQL {major}");
+    // Before 15 statistics arrive with a delay.
+    let labels = ["datname=\"shop\"", "relname=\"orders\""];
+    let page = exporter.until("the table's statistics", |page| {
+        page.find("pg_stat_user_tables_n_live_tup", &labels) == Some(1000.0)
+            && page.find("pg_statio_user_tables_heap_blocks_hit", &labels) > Some(0.0)
+    })?;
+    let orders = |family: &str| page.find(family, &labels);
     assert!(orders("pg_stat_user_tables_table_size_bytes") > Some(8192.0));
-    assert!(orders("pg_statio_user_tables_heap_blocks_hit") > Some(0.0));
     assert!(page.find("pg_matview_last_refresh_timestamp_seconds", &["commit_timestamp"]) > Some(1e9));
     assert!(page.find("pg_stat_statements_calls_total", &["datname=\"shop\""]).is_some());
     for always in [
