@@ -97,6 +97,15 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
             }
+            // `/sd` gives both the same labels then, and their series would mix.
+            let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;
+            if blueprints.iter().any(|other| same(&other)) {
+                let twice = &one.name;
+                return Err(ConfigError::new(format!(
+                    "{path}: {kind}: two instances are called {twice:?} (without a name it is the host's): \
+                     give each a name of its own"
+                )));
+            }
             blueprints.push(one);
         }
     }
@@ -117,7 +126,9 @@ fn configured_one(
         }
     }
     let plain = |name: &String| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        // Clients take `.` and `..` out of a path.
+        !matches!(name.as_str(), "" | "." | "..")
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     };
     let path = match &name {
         None => format!("/{}/metrics", exporter.name),

@@ -110,7 +110,18 @@ impl CommandLine {
         let matches = match self.command.clone().try_get_matches_from(arguments) {
             Ok(matches) => matches,
             Err(error) if !error.use_stderr() => return Err(Exit::Printed(error.to_string())),
-            Err(error) => return Err(Exit::Usage(one_line(&error))),
+            Err(error) => {
+                let line = one_line(&error);
+                // The flags of a single exporter, tried on the all-in-one.
+                let foreign = error.kind() == ErrorKind::UnknownArgument
+                    && self.flags.iter().any(|flag| flag.name == "config.file")
+                    && ["--collector.", "--no-collector.", "--path."]
+                        .iter()
+                        .any(|start| line.contains(start));
+                let cure =
+                    if foreign { "; an exporter's own flags go into the file of --config.file" } else { "" };
+                return Err(Exit::Usage(format!("{line}{cure}")));
+            }
         };
         let names = names(&self.flags, &self.collectors);
         let mut set: Vec<_> = given(&matches, names.into_iter()).collect();

@@ -127,7 +127,9 @@ impl Settings {
                 collectors.iter().any(|c| c.name == collector).then_some(FlagKind::Switch)
             });
             let Some(kind) = kind else {
-                return Err(ConfigError::new(format!("unknown setting {name:?}: --help lists them")));
+                return Err(ConfigError::new(format!(
+                    "unknown setting {name:?}: take the name of a flag of this exporter (docs/flags/), without dashes"
+                )));
             };
             if kind == FlagKind::Switch && !matches!(value.as_str(), "true" | "false") {
                 return Err(ConfigError::new(format!("{name}: {value:?} is neither true nor false")));
@@ -237,7 +239,8 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
             "h" => 3600.0,
             _ => return None,
         };
-        total += Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
+        let part = Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
+        total = total.checked_add(part)?;
         rest = &rest[unit..];
     }
     (!text.is_empty()).then_some(total)
@@ -376,7 +379,7 @@ mod tests {
     fn durations() {
         assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("100ms"), Some(Duration::from_millis(100)));
-        for bad in ["", "5", "s", "5x", "-1s"] {
+        for bad in ["", "5", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

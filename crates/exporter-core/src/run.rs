@@ -14,9 +14,9 @@ use crate::http::{App, Listener, serve};
 use crate::notify;
 use crate::plan::{self, AllInOne, Plan};
 
-/// Threads for calls that block: the workers', stuck ones included, and the resolver's.
+/// Threads for calls that block: reloads, password checks, the resolver. Sources have threads of their own.
 const BLOCKING_THREADS: usize = 64;
-/// An idle worker thread lives over any usual scrape interval.
+/// An idle one lives over any usual scrape interval.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Runs one exporter as a program of its own, with its peer's flags and port.
@@ -49,6 +49,8 @@ fn end(program: &str, result: Result<(), Exit>) -> ExitCode {
         Err(Exit::Usage(line)) => (2, line),
         Err(Exit::Failed(line)) => (1, line),
     };
+    // What the user gave stands in it, line feeds included.
+    let line = line.replace(char::is_control, " ");
     let _ = writeln!(std::io::stderr(), "{program}: {line}");
     ExitCode::from(code)
 }
@@ -69,10 +71,12 @@ fn execute(plan: Plan) -> Result<(), Exit> {
 async fn run(plan: Plan) -> Result<(), Exit> {
     let listeners = listeners(&plan).await?;
     let shutdown = shutdown().map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
+    let hangup =
+        signal(SignalKind::hangup()).map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
     for listener in &listeners {
         announce(&plan.app, listener);
     }
-    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone()));
+    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone(), hangup));
     notify::tell("READY=1");
     serve(plan.app, listeners, async {
         shutdown.await;
@@ -91,7 +95,7 @@ async fn listeners(plan: &Plan) -> Result<Vec<Listener>, Exit> {
     for address in &plan.listen {
         listeners.push(Listener::bind(address).await.map_err(|error| {
             Exit::Failed(format!(
-                "cannot listen on {address}: {error}; choose another with --web.listen-address"
+                "cannot listen on {address}: {error}; choose another HOST:PORT (or :PORT) with --web.listen-address"
             ))
         })?);
     }
@@ -102,6 +106,9 @@ fn announce(app: &App, listener: &Listener) {
     let at = if listener.is_unix() { listener.to_string() } else { format!("{}://{listener}", app.scheme()) };
     let separator = if listener.is_unix() { " " } else { "" };
     tracing::info!(url = format!("{at}{separator}/"), "listening");
+    if app.instances().iter().next().is_none() {
+        tracing::warn!("nothing to serve: no instance is named under `exporters` in --config.file");
+    }
     for instance in app.instances().iter() {
         let url = format!("{at}{separator}{}", instance.path);
         let collectors = instance.registry.collectors().count();
@@ -115,8 +122,8 @@ fn announce(app: &App, listener: &Listener) {
     }
 }
 
-async fn reload_at_hangup(app: Arc<App>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+/// The handler is set before the server says that it is ready: a signal without one would end the process.
+async fn reload_at_hangup(app: Arc<App>, mut hangup: tokio::signal::unix::Signal) {
     while hangup.recv().await.is_some() {
         // The result is logged and counted.
         let _ = app.clone().reload().await;

@@ -54,6 +54,10 @@ pub struct Desc {
 /// # use exposition::Family;
 /// static BAD: Family<0> = Family::gauge("not a name", "", &[]);
 /// ```
+/// ```compile_fail
+/// # use exposition::Family;
+/// static TWICE: Family<2> = Family::gauge("a", "", &["device", "device"]);
+/// ```
 #[derive(Debug)]
 pub struct Family<const N: usize> {
     desc: Desc,
@@ -63,14 +67,15 @@ impl<const N: usize> Family<N> {
     /// A family of the given kind.
     ///
     /// # Panics
-    /// At compile time, where it is used for a `static`: if the metric name or a label name is invalid.
+    /// At compile time, where it is used for a `static`: if the metric name or a label name is invalid, or a label name
+    /// comes twice.
     pub const fn new(
         kind: Kind,
         name: &'static str,
         help: &'static str,
         labels: &'static [&'static str; N],
     ) -> Self {
-        check_declaration(name, labels, true);
+        check_declaration(kind, name, labels);
         Self { desc: Desc { name, kind, help, labels } }
     }
 
@@ -120,13 +125,17 @@ impl<const N: usize> Dynamic<N> {
         help: &'static str,
         labels: &'static [&'static str; N],
     ) -> Self {
-        check_declaration(prefix, labels, true);
+        check_declaration(kind, prefix, labels);
         Self { desc: Desc { name: prefix, kind, help, labels }, suffix: "" }
     }
 
     /// The same with an ending.
+    ///
+    /// # Panics
+    /// At compile time, where it is used for a `static`: if the ending has characters that no metric name may hold.
     #[must_use]
     pub const fn suffix(mut self, suffix: &'static str) -> Self {
+        assert!(suffix.is_empty() || has_name_characters(suffix.as_bytes(), true), "invalid ending");
         self.suffix = suffix;
         self
     }
@@ -137,13 +146,33 @@ impl<const N: usize> Dynamic<N> {
     }
 }
 
-const fn check_declaration(name: &str, labels: &[&str], colon: bool) {
-    assert!(is_name(name.as_bytes(), colon), "invalid metric name");
+const fn check_declaration(kind: Kind, name: &str, labels: &[&str]) {
+    assert!(is_metric_name(name), "invalid metric name");
     let mut at = 0;
     while at < labels.len() {
-        assert!(is_name(labels[at].as_bytes(), false), "invalid label name");
+        assert!(is_label_name(labels[at]), "invalid label name");
+        assert!(!same(labels[at], "__name__"), "__name__ is reserved");
+        assert!(!(matches!(kind, Kind::Histogram) && same(labels[at], "le")), "le is the histogram's own");
+        assert!(
+            !(matches!(kind, Kind::Summary) && same(labels[at], "quantile")),
+            "quantile is the summary's own"
+        );
+        let mut before = 0;
+        while before < at {
+            assert!(!same(labels[at], labels[before]), "a label name twice");
+            before += 1;
+        }
         at += 1;
     }
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 /// Whether `name` is a metric name of the classic charset, `[a-zA-Z_:][a-zA-Z0-9_:]*`.
@@ -157,9 +186,10 @@ pub const fn is_label_name(name: &str) -> bool {
 }
 
 const fn is_name(name: &[u8], colon: bool) -> bool {
-    if name.is_empty() || name[0].is_ascii_digit() {
-        return false;
-    }
+    !name.is_empty() && !name[0].is_ascii_digit() && has_name_characters(name, colon)
+}
+
+const fn has_name_characters(name: &[u8], colon: bool) -> bool {
     let mut at = 0;
     while at < name.len() {
         let byte = name[at];

@@ -22,6 +22,7 @@
 mod assembly;
 mod family;
 mod label;
+mod memory;
 mod page;
 pub mod parse;
 mod value;

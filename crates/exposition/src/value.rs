@@ -58,71 +58,54 @@ pub(crate) fn write_openmetrics_value(value: f64, out: &mut Vec<u8>) {
 }
 
 fn write_shortest(value: f64, out: &mut Vec<u8>) {
+    /// Below 2^53 neighbours are at most 1 apart, so an integer's own digits are the shortest.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    let magnitude = value.abs();
+    if (1e-4..1e6).contains(&magnitude) {
+        // Here ryu prints what Go prints; integers were printed already.
+        out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+        return;
+    }
     if value < 0.0 {
         out.push(b'-');
     }
-    let mut digits = [0_u8; 24];
-    let (digits, exponent) = shortest_digits(value.abs(), &mut digits);
-    if (-4..6).contains(&exponent) {
-        write_plain(digits, exponent, out);
+    if (1e6..EXACT).contains(&magnitude) && (magnitude as u64) as f64 == magnitude {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(magnitude as u64).as_bytes();
+        write_exponential(without_zeros(digits), digits.len() as i32 - 1, out);
     } else {
-        write_exponential(digits, exponent, out);
+        write_rest(magnitude, out);
     }
 }
 
-/// The shortest decimal digits of a positive finite value, without leading or trailing zeros, and the decimal exponent
-/// of the first one.
-fn shortest_digits(value: f64, space: &mut [u8; 24]) -> (&[u8], i32) {
-    const EXACT: f64 = (1_u64 << 53) as f64;
-    let mut integer = itoa::Buffer::new();
-    let mut float = ryu::Buffer::new();
-    // Below 2^53 neighbours are at most 1 apart, so an integer's own digits are the shortest.
-    let text = if value < EXACT && value.fract() == 0.0 {
-        integer.format(value as u64)
-    } else {
-        float.format_finite(value)
-    };
+/// The shortest digits of what is neither small nor an integer, from ryu's text: `1.5e-7`, `1234567.5`, `1e21`.
+fn write_rest(magnitude: f64, out: &mut Vec<u8>) {
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(magnitude);
     let (mantissa, exponent) = match text.split_once('e') {
         Some((mantissa, exponent)) => (mantissa, exponent.parse().unwrap_or(0)),
         None => (text, 0_i32),
     };
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut space = [0_u8; 24];
     let mut len = 0;
-    let mut point = mantissa.len() as i32;
+    // `0.00001` has its first digit behind the point.
     let mut leading = 0;
-    for (at, byte) in mantissa.bytes().enumerate() {
-        if byte == b'.' {
-            point = at as i32;
-        } else if len == 0 && byte == b'0' {
+    for digit in whole.bytes().chain(part.bytes()) {
+        if len == 0 && digit == b'0' {
             leading += 1;
         } else {
-            space[len] = byte;
+            space[len] = digit;
             len += 1;
         }
     }
-    // For `0.00012` the point stands before the leading zeros that follow it; for `12.5` there are none.
-    let first = if leading > 0 { -leading } else { point - 1 };
-    while len > 1 && space[len - 1] == b'0' {
-        len -= 1;
-    }
-    (&space[..len], first + exponent)
+    let first = whole.len() as i32 - 1 - leading;
+    write_exponential(without_zeros(&space[..len]), first + exponent, out);
 }
 
-fn write_plain(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
-    if exponent < 0 {
-        out.extend_from_slice(b"0.");
-        out.extend(std::iter::repeat_n(b'0', (-exponent - 1) as usize));
-        out.extend_from_slice(digits);
-        return;
-    }
-    let whole = exponent as usize + 1;
-    if digits.len() <= whole {
-        out.extend_from_slice(digits);
-        out.extend(std::iter::repeat_n(b'0', whole - digits.len()));
-    } else {
-        out.extend_from_slice(&digits[..whole]);
-        out.push(b'.');
-        out.extend_from_slice(&digits[whole..]);
-    }
+fn without_zeros(digits: &[u8]) -> &[u8] {
+    let end = digits.iter().rposition(|&digit| digit != b'0').unwrap_or(0);
+    &digits[..=end]
 }
 
 fn write_exponential(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {

@@ -10,6 +10,11 @@ pub static EXPORTERS: AllInOne = AllInOne {
     program: "exporters",
     about: "Prometheus exporters in one process; with nothing configured, what this host has.",
     default_listen: "127.0.0.1:9555",
-    exporters: &[&node_exporter::EXPORTER, &postgres_exporter::EXPORTER, &redis_exporter::EXPORTER],
+    exporters: &[
+        &app_health_exporter::EXPORTER,
+        &node_exporter::EXPORTER,
+        &postgres_exporter::EXPORTER,
+        &redis_exporter::EXPORTER,
+    ],
     subcommands: commands::SUBCOMMANDS,
 };

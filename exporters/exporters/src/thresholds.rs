@@ -1,7 +1,7 @@
 //! Alert thresholds as data: `prometheus/thresholds.yml` rendered to recording rules.
 //!
-//! `exporters thresholds [FILE]` prints what [`render`] makes of FILE (default `prometheus/thresholds.yml`) to stdout;
-//! the result is checked in as `prometheus/rules/thresholds.yml`, so no toolchain is needed to run or edit the stack.
+//! `exporters thresholds [FILE [OUT]]` prints what [`render`] makes of FILE (default `prometheus/thresholds.yml`), or
+//! writes it to OUT; the result is checked in as `prometheus/rules/thresholds.yml`, so no toolchain is needed to run or edit the stack.
 //! The input is a `default` block with every name, then one block per system with what differs:
 //!
 //! ```yaml
@@ -387,7 +387,7 @@ groups:
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             rendered,
-            "stale: exporters thresholds prometheus/thresholds.yml > prometheus/rules/thresholds.yml"
+            "stale: exporters thresholds prometheus/thresholds.yml prometheus/rules/thresholds.yml"
         );
     }
 }

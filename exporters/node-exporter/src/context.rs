@@ -1,6 +1,6 @@
 //! What every collector is made from: where the host's files are, and the flags.
 
-use exporter_core::{Flag, Settings};
+use exporter_core::{ConfigError, Flag, Settings};
 use std::path::{Path, PathBuf};
 
 pub(crate) const FLAGS: &[Flag] = &[
@@ -32,15 +32,30 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// # Errors
+    /// A path that was given and is no directory: all its collectors would be silent.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let path = |name| PathBuf::from(settings.text(name));
-        Self {
+        for name in
+            ["path.procfs", "path.sysfs", "path.rootfs"].into_iter().filter(|name| settings.is_set(name))
+        {
+            let why = match std::fs::metadata(path(name)) {
+                Ok(metadata) if metadata.is_dir() => continue,
+                Ok(_) => "not a directory".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            let given = settings.text(name);
+            return Err(ConfigError::new(format!(
+                "--{name}={given}: {why}; name the directory where it is mounted"
+            )));
+        }
+        Ok(Self {
             procfs: path("path.procfs"),
             sysfs: path("path.sysfs"),
             rootfs: path("path.rootfs"),
             udev: path("path.udev.data"),
             settings: settings.clone(),
-        }
+        })
     }
 
     /// A file under `/proc`.

@@ -13,6 +13,8 @@ const FIRST_READ: usize = 4096;
 /// A sysfs attribute is one value; longer ones are cut.
 const MAX_ATTRIBUTE: usize = 4096;
 
+const CUT: Malformed = Malformed::new("the end of the last line");
+
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
@@ -49,11 +51,12 @@ impl Reader {
         }
     }
 
-    /// The first of these files that can be read, and its content.
+    /// The first of these files that can be read, and its [lines](Reader::lines).
     pub(crate) fn first<'p>(&mut self, paths: &'p [PathBuf]) -> Result<(&'p Path, &[u8]), ReadError> {
         let mut failed = None;
         for path in paths {
             match self.fill(path) {
+                Ok(length) if length > 0 && self.buffer[length - 1] != b'\n' => return Err(CUT.at(path)),
                 Ok(length) => return Ok((path, &self.buffer[..length])),
                 Err(source) => failed = Some(ReadError::Io { path: path.clone(), source }),
             }
@@ -61,13 +64,19 @@ impl Reader {
         Err(failed.unwrap_or(ReadError::Io { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() }))
     }
 
-    /// The whole file through a parser; its error gets the path.
+    /// A kernel's text, whole: it ends with a line's end. One that is cut would give numbers without their last digits.
+    pub(crate) fn lines(&mut self, path: &Path) -> Result<&[u8], ReadError> {
+        let text = self.read(path)?;
+        if text.last().is_none_or(|last| *last == b'\n') { Ok(text) } else { Err(CUT.at(path)) }
+    }
+
+    /// The [`Reader::lines`] of a file through a parser; its error gets the path.
     pub(crate) fn parse<'a, T>(
         &'a mut self,
         path: &Path,
         parse: impl FnOnce(&'a [u8]) -> Result<T, Malformed>,
     ) -> Result<T, ReadError> {
-        parse(self.read(path)?).map_err(|error| error.at(path))
+        parse(self.lines(path)?).map_err(|error| error.at(path))
     }
 
     /// A sysfs attribute or a sysctl in one read, without blanks around it. `None` if it is absent or has no value

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::connect::Access;
 use crate::families::families;
-use crate::keys::details::{self, Lookups};
+use crate::keys::details;
 use crate::keys::list::{self, Key};
 use crate::keys::nodes::Nodes;
 use crate::keys::scan::{Found, Limits, Pattern, Purpose, Scanner};
@@ -22,6 +22,9 @@ use crate::{families::joined, reply};
 
 pub(crate) static KEYS: Collector =
     Collector { name: "keys", enabled: true, families: joined!(details::DESCS, OWN), dynamic: &[] };
+/// What all of them cost the server's statistics; on where any of them is.
+pub(crate) static LOOKUPS: Collector =
+    Collector { name: "own_lookups", enabled: true, families: LOOKUP_DESCS, dynamic: &[] };
 pub(crate) static STREAMS: Collector =
     Collector { name: "streams", enabled: true, families: streams::DESCS, dynamic: &[] };
 pub(crate) static QUEUES: Collector =
@@ -32,12 +35,15 @@ pub(crate) static HEARTBEATS: Collector =
     Collector { name: "heartbeats", enabled: true, families: heartbeat::DESCS, dynamic: &[] };
 
 /// All of them, in the order in which they are filled.
-pub(crate) static ALL: [&Collector; 5] = [&KEYS, &STREAMS, &QUEUES, &CELERY, &HEARTBEATS];
+pub(crate) static ALL: [&Collector; 6] = [&KEYS, &STREAMS, &QUEUES, &CELERY, &HEARTBEATS, &LOOKUPS];
+
+families! { LOOKUP_DESCS:
+    HITS: 0 = counter("redis_exporter_own_keyspace_hits_total", "Hits in the server's statistics that are this exporter's.", []);
+    MISSES: 0 = counter("redis_exporter_own_keyspace_misses_total", "Misses in the server's statistics that are this exporter's.", []);
+}
 
 families! { OWN:
     COUNT: 2 = gauge("redis_keys_count", "Keys that match a pattern.", ["db", "key"]);
-    HITS: 0 = counter("redis_exporter_own_keyspace_hits_total", "Hits in the server's statistics that are this exporter's.", []);
-    MISSES: 0 = counter("redis_exporter_own_keyspace_misses_total", "Misses in the server's statistics that are this exporter's.", []);
     PASS: 0 = gauge("redis_exporter_key_scan_duration_seconds", "From begin to end of the last finished search, in seconds.", []);
     AGE: 0 = gauge("redis_exporter_key_scan_age_seconds", "Since the last search was finished, in seconds.", []);
     LEFT_OUT: 0 = gauge("redis_exporter_key_scan_keys_left_out", "Keys found beyond --max-checked-keys.", []);
@@ -119,7 +125,6 @@ pub(crate) struct Keyspace {
     wishes: Wishes,
     nodes: Nodes,
     scanner: Scanner,
-    lookups: Lookups,
 }
 
 impl Source for Keyspace {
@@ -134,7 +139,7 @@ impl Source for Keyspace {
 impl Keyspace {
     pub(crate) fn new(wishes: Wishes, access: Access, config: &Config) -> Self {
         let scanner = Scanner::new(wishes.patterns.clone(), wishes.limits.clone());
-        Self { wishes, nodes: Nodes::new(access, config), scanner, lookups: Lookups::default() }
+        Self { wishes, nodes: Nodes::new(access, config), scanner }
     }
 
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) {
@@ -169,9 +174,15 @@ impl Keyspace {
         // What is known by name comes first: a search must not cost it its time.
         self.put_known(scrape, sink).await;
         if !self.scanner.patterns.is_empty() {
-            searched = self.scanner.advance(&mut self.nodes, scrape, &mut self.lookups).await;
+            searched = self.scanner.advance(&mut self.nodes, scrape).await;
         }
         self.put_found(scrape, sink, searched).await;
+        let lookups = self.nodes.lookups;
+        sink.collector(&LOOKUPS, |sink| {
+            sink.put(&HITS, [], lookups.hits);
+            sink.put(&MISSES, [], lookups.misses);
+            Ok(())
+        });
     }
 
     /// Queues: one round trip each.
@@ -235,8 +246,7 @@ impl Keyspace {
         for one in single.chunk_by(|a, b| a.db == b.db) {
             let names: Vec<&[u8]> = one.iter().map(|key| &key.name[..]).collect();
             let values = self.wishes.limits.values;
-            let all =
-                details::of(&mut self.nodes, scrape, one[0].db, &names, values, &mut self.lookups).await;
+            let all = details::of(&mut self.nodes, scrape, one[0].db, &names, values).await;
             for (key, details) in one.iter().zip(all) {
                 // As the peer: an absent key has size 0, but not in a cluster.
                 if details.exists || !self.nodes.is_cluster() {
@@ -260,8 +270,6 @@ impl Keyspace {
             page.put(&AGE, [], Instant::now().duration_since(*finished).as_secs_f64());
             page.put(&LEFT_OUT, [], found.left_out);
         }
-        page.put(&HITS, [], self.lookups.hits);
-        page.put(&MISSES, [], self.lookups.misses);
     }
 
     async fn is_master(&mut self, scrape: &Scrape) -> Result<bool, Trouble> {

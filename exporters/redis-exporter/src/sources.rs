@@ -43,9 +43,10 @@ fn specs(settings: &Settings, access: &Access) -> Result<Vec<SourceSpec>, Config
     }
     let mut specs = Vec::new();
     let wishes = Wishes::new(settings)?;
-    let keys: Vec<_> =
+    let mut keys: Vec<_> =
         wishes.collectors().into_iter().filter(|collector| settings.enabled(collector)).collect();
     if !keys.is_empty() {
+        keys.push(&keyspace::LOOKUPS);
         let (access, config) = (access.clone(), config.clone());
         specs.push(SourceSpec::new(keys, move || {
             Ok(BoxedSource::new(Keyspace::new(wishes.clone(), access.clone(), &config)))

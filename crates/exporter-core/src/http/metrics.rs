@@ -23,6 +23,8 @@ use crate::registry::{Filter, Registry};
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 /// The budget of a scrape that does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No scrape is granted more: a header may hold any number, beyond what the clock can add, too.
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl App {
     /// The page of an instance, or the server's own where there is none.
@@ -174,7 +176,8 @@ fn budget(headers: &HeaderMap) -> Duration {
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
         .filter(|granted| !granted.is_zero())
-        .unwrap_or(DEFAULT_TIMEOUT);
+        .unwrap_or(DEFAULT_TIMEOUT)
+        .min(MAX_TIMEOUT);
     granted - (granted / 5).min(Duration::from_millis(500))
 }
 
@@ -199,19 +202,21 @@ fn negotiate(headers: &HeaderMap) -> Format {
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let codings: Vec<(&str, bool)> = values
         .flat_map(|v| v.split(','))
-        .any(|coding| {
+        .map(|coding| {
             let mut parts = coding.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
             let refused = parts.any(|part| {
                 part.strip_prefix("q=").is_some_and(|q| q.parse::<f64>().is_ok_and(|q| q == 0.0))
             });
-            matches!(name, "gzip" | "*") && !refused
+            (name, !refused)
         })
+        .collect();
+    let wanted = |name: &str| codings.iter().find(|(own, _)| *own == name).map(|(_, wanted)| *wanted);
+    // `*` is about the codings that are not named.
+    wanted("gzip").or_else(|| wanted("*")).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -229,6 +234,10 @@ mod tests {
         assert_eq!(budget("1"), 0.8);
         for bad in ["", "x", "0", "-1", "NaN", "1e300"] {
             assert_eq!(budget(bad), 9.5, "{bad}");
+        }
+        // More than the clock can add, or than anybody should be able to hold a run for.
+        for long in ["1e19", "1e9"] {
+            assert_eq!(budget(long), 599.5, "{long}");
         }
     }
 
@@ -251,6 +260,7 @@ mod tests {
             ("deflate, gzip;q=0.5", true),
             ("*", true),
             ("gzip;q=0", false),
+            ("*, gzip;q=0", false),
             ("identity", false),
             ("zstd", false),
         ] {

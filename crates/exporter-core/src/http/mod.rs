@@ -95,6 +95,8 @@ pub struct App {
     pub(crate) program: &'static str,
     instances: Mutex<Arc<[Arc<Instance>]>>,
     reload: Option<Box<Reload>>,
+    /// Held while instances are made: of two reloads the later one reads, and wins.
+    reloading: Mutex<()>,
     /// The page with `process_*` and the server's own metrics: a path of its own in the all-in-one, part of the one
     /// instance's page in a program with one exporter.
     pub(crate) own_path: Option<String>,
@@ -136,6 +138,7 @@ impl App {
             program: options.program,
             instances: Mutex::new(instances.into()),
             reload: None,
+            reloading: Mutex::default(),
             own_path: options.own_path,
             with_process: options.own_metrics,
             max_requests: options.max_requests,
@@ -199,6 +202,7 @@ impl App {
 
     fn reload_now(&self) -> Result<(), ConfigError> {
         let Some(reload) = &self.reload else { return Ok(()) };
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let instances = reload(&self.instances())?;
         for instance in &instances {
             instance.registry.start();
@@ -228,4 +232,46 @@ pub(crate) fn put_own(program: &str, page: &mut Page) {
 /// The pairs of a URL's query string, percent-decoded.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(query.as_bytes()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    fn app(reload: Box<Reload>) -> Arc<App> {
+        let options = AppOptions {
+            program: "test-exporter",
+            own_path: None,
+            own_metrics: false,
+            max_requests: 0,
+            family_cap: 0,
+            lifecycle: true,
+        };
+        Arc::new(App::new(options, Vec::new()).reloaded_by(reload))
+    }
+
+    #[test]
+    fn reloads_that_meet_run_one_after_the_other() {
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let app = app(Box::new({
+            let (under_way, most) = (under_way.clone(), most.clone());
+            move |_| {
+                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // Long enough for another to be seen, if one may come in.
+                let patience = Instant::now() + Duration::from_millis(200);
+                while under_way.load(Ordering::SeqCst) < 2 && Instant::now() < patience {
+                    std::thread::yield_now();
+                }
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok(Vec::new())
+            }
+        }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (a, b) = runtime.block_on(async { tokio::join!(app.clone().reload(), app.clone().reload()) });
+        assert!(a.is_ok() && b.is_ok());
+        assert_eq!(most.load(Ordering::SeqCst), 1, "an older configuration could replace a newer one");
+    }
 }

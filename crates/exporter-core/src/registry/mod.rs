@@ -123,6 +123,13 @@ impl Registry {
     }
 }
 
+impl Drop for Registry {
+    /// Nobody can ask for what still runs: a target that is let go takes its connections with it.
+    fn drop(&mut self) {
+        self.slots.iter().for_each(|slot| slot.abandon());
+    }
+}
+
 /// Runs `call`; a panic becomes its message. What the call was working on must not be used again then.
 fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {

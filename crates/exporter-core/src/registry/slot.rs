@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::worker::Job;
-use crate::source::{BoxedSource, CollectError, Collector, Outcome, Part, Run, Sink, Source, SourceSpec};
+use crate::source::{
+    BoxedSource, CollectError, Collector, Outcome, Part, Run, Scrape, Sink, Source, SourceSpec,
+};
 
 /// Deadlines in a row that an asynchronous source may lose before it is rebuilt.
 const LOST_BEFORE_REBUILD: u32 = 3;
@@ -32,6 +34,7 @@ struct Inner {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are as many slots as sources, and nearly all are idle")]
 enum State {
     Idle {
         source: BoxedSource,
@@ -131,7 +134,7 @@ impl Slot {
         self.rebuild_if_due(inner, now);
         match std::mem::replace(&mut inner.state, State::Moving) {
             State::Idle { source, sink, spare } => {
-                let run = fresh(spare, self.spec.collectors.len(), budget);
+                let run = fresh(spare, self.spec.collectors.len(), Scrape::until(deadline));
                 let (state, job) = self.start(source, sink, &run, inner.kept.as_deref());
                 inner.state = state;
                 jobs.extend(job);
@@ -161,6 +164,13 @@ impl Slot {
     /// A waiter has left this run at its deadline.
     pub(crate) fn lost(&self, run: &Arc<Run>) {
         self.count_lost(&mut self.lock(), run);
+    }
+
+    /// Ends an asynchronous run: nobody will ask for it any more.
+    pub(crate) fn abandon(&self) {
+        if let State::Running { abort: Some(abort), .. } = &self.lock().state {
+            abort.abort();
+        }
     }
 
     /// Whether all parts are young enough to be served.
@@ -248,7 +258,8 @@ impl Slot {
 
     fn count_lost(&self, inner: &mut Inner, run: &Arc<Run>) {
         let State::Running { run: own, abort, lost } = &mut inner.state else { return };
-        if !Arc::ptr_eq(own, run) {
+        // While somebody more patient waits, nothing is lost yet: the impatient do not end a run for the others.
+        if !Arc::ptr_eq(own, run) || !run.scrape.remaining().is_zero() {
             return;
         }
         *lost += 1;
@@ -280,12 +291,12 @@ impl Slot {
     }
 
     fn idle(spec: &SourceSpec, source: BoxedSource) -> State {
-        let spare = Arc::new(Run::new(spec.collectors.len(), Duration::ZERO));
+        let spare = Arc::new(Run::new(spec.collectors.len(), Scrape::new(Duration::ZERO)));
         State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare }
     }
 
     fn empty_run(&self) -> Arc<Run> {
-        Arc::new(Run::new(self.spec.collectors.len(), Duration::ZERO))
+        Arc::new(Run::new(self.spec.collectors.len(), Scrape::new(Duration::ZERO)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -294,13 +305,13 @@ impl Slot {
 }
 
 /// The spare run made new, if nobody reads it any more.
-fn fresh(mut spare: Arc<Run>, collectors: usize, budget: Duration) -> Arc<Run> {
+fn fresh(mut spare: Arc<Run>, collectors: usize, scrape: Scrape) -> Arc<Run> {
     match Arc::get_mut(&mut spare) {
         Some(run) => {
-            run.restart(budget);
+            run.restart(scrape);
             spare
         }
-        None => Arc::new(Run::new(collectors, budget)),
+        None => Arc::new(Run::new(collectors, scrape)),
     }
 }
 

@@ -19,6 +19,13 @@ impl Scrape {
         Self { started: Instant::now(), now: SystemTime::now(), budget: AtomicU64::new(nanos(budget)) }
     }
 
+    /// A scrape that starts now and ends at `deadline`, to the nanosecond: who leaves then must not find time left.
+    pub(crate) fn until(deadline: Instant) -> Self {
+        let scrape = Self::new(Duration::ZERO);
+        scrape.extend(deadline);
+        scrape
+    }
+
     /// When the run began, by the wall clock.
     pub fn now(&self) -> SystemTime {
         self.now

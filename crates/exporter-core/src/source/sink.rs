@@ -88,14 +88,14 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(collectors: usize, budget: Duration) -> Self {
+    pub(crate) fn new(collectors: usize, scrape: Scrape) -> Self {
         let parts = std::iter::repeat_with(Part::default).take(collectors).collect();
-        Self { scrape: Scrape::new(budget), parts: Mutex::new(parts), done: AtomicBool::new(false) }
+        Self { scrape, parts: Mutex::new(parts), done: AtomicBool::new(false) }
     }
 
     /// Makes a finished run a new one, so that its pages' memory serves again.
-    pub(crate) fn restart(&mut self, budget: Duration) {
-        self.scrape = Scrape::new(budget);
+    pub(crate) fn restart(&mut self, scrape: Scrape) {
+        self.scrape = scrape;
         self.done = AtomicBool::new(false);
         self.parts.get_mut().unwrap_or_else(PoisonError::into_inner).iter_mut().for_each(Part::clear);
     }

@@ -115,6 +115,23 @@ fn an_asynchronous_source_is_given_up_after_three_deadlines_and_rebuilt() {
 }
 
 #[test]
+fn what_hangs_ends_with_its_registry() {
+    run(async {
+        let (bad, gate) = source(Kind::Async, &BAD, Act::Hang);
+        let registry = registry(vec![bad]);
+        assert!(!scrape(&registry, Duration::from_millis(50)).await.success("bad"));
+        drop(registry);
+        let ended = async {
+            while std::sync::Arc::strong_count(&gate.started) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        assert!(ended.is_ok(), "a target that is let go, or a reload, leaves its connection behind");
+    });
+}
+
+#[test]
 fn a_blocking_source_that_comes_back_late_is_used_again() {
     run(async {
         let (registry, gate) = beside_good(Kind::Blocking, Act::Hang);

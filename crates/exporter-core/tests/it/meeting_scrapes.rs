@@ -24,6 +24,23 @@ fn the_impatient_leaves_and_the_patient_stays() {
 }
 
 #[test]
+fn many_that_are_impatient_do_not_end_the_run_of_one_that_is_patient() {
+    run(async {
+        let (slow, gate) = source(Kind::Async, &BAD, Act::Slow(Duration::from_millis(1500)));
+        let registry = registry(vec![slow]);
+        let (long, _, _, _, _) = tokio::join!(
+            scrape(&registry, LONG),
+            scrape(&registry, SHORT),
+            scrape(&registry, SHORT),
+            scrape(&registry, SHORT),
+            scrape(&registry, SHORT),
+        );
+        assert!(long.success("bad") && long.has("test_value{source=\"bad\"} 1"), "{}", long.page);
+        assert_eq!((gate.made(), gate.started()), (1, 1));
+    });
+}
+
+#[test]
 fn different_filters_share_a_run() {
     run(async {
         let wait = Act::Slow(Duration::from_millis(50));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{FamilyRef, Page, Part, Run};
+use super::{NONE, Page, Part};
 use crate::assembly::Format;
 use crate::family::{Kind, is_label_name, is_metric_name};
 use crate::label::LabelValue;
@@ -50,16 +50,7 @@ impl Page {
         if !is_metric_name(name) {
             return Err(ForeignError::MetricName);
         }
-        if self.last_name() != Some(name.as_bytes()) {
-            let start = self.text.len();
-            self.text.extend_from_slice(name.as_bytes());
-            let name = self.span_from(start);
-            let start = self.text.len();
-            self.text.extend_from_slice(help.as_bytes());
-            let help = self.span_from(start);
-            let family = FamilyRef::Named { name, help, kind };
-            self.runs.push(Run { family, first: self.samples.len() as u32 });
-        }
+        self.open_foreign(name, kind, help);
         Ok(ForeignFamily { page: self, kind })
     }
 
@@ -79,19 +70,15 @@ impl Page {
             "" => Cow::Borrowed(family.name),
             ending => Cow::Owned(format!("{}{ending}", family.name)),
         };
-        let before = (self.text.len(), self.runs.len(), self.samples.len(), self.refused);
-        let put = self.put_all(&name, ending, family);
-        if put.is_err() {
-            self.text.truncate(before.0);
-            self.runs.truncate(before.1);
-            self.samples.truncate(before.2);
-            self.refused = before.3;
+        // All is checked before anything is put.
+        for sample in &family.samples {
+            let labels = sample.labels.iter().map(|(name, _)| *name);
+            check_labels(labels.collect())?;
+            if sample.suffix != ending && sample.suffix != "_created" {
+                part(family.kind, sample.suffix)?;
+            }
         }
-        put
-    }
-
-    fn put_all(&mut self, name: &str, ending: &str, family: &parse::Family<'_>) -> Result<(), ForeignError> {
-        let mut open = self.foreign(name, family.kind, family.help.as_deref().unwrap_or_default())?;
+        let mut open = self.foreign(&name, family.kind, family.help.as_deref().unwrap_or_default())?;
         for sample in family.samples.iter().filter(|sample| sample.suffix != "_created") {
             let suffix = if sample.suffix == ending { "" } else { sample.suffix };
             let labels = sample.labels.iter().map(|(name, value)| (*name, value as &dyn LabelValue));
@@ -103,6 +90,8 @@ impl Page {
 
 impl ForeignFamily<'_> {
     /// Puts one sample. `suffix` is `_bucket`, `_sum`, `_count` or empty; `le` and `quantile` are ordinary labels here.
+    /// Labels are written in the order of their names, so that the same sample in another order is seen to be the same;
+    /// `le` and `quantile` come last, where the peers write them.
     ///
     /// # Errors
     /// A label name or a suffix that cannot stand there; the sample is not put.
@@ -112,40 +101,45 @@ impl ForeignFamily<'_> {
         labels: impl IntoIterator<Item = (&'l str, &'l dyn LabelValue)>,
         value: f64,
     ) -> Result<(), ForeignError> {
-        if !suffixes(self.kind, Format::Text).contains(&suffix) {
-            return Err(ForeignError::Suffix);
-        }
-        let part = match suffix {
-            "_bucket" => Part::Bucket,
-            "_sum" => Part::Sum,
-            "_count" => Part::Count,
-            _ => Part::Plain,
+        let part = part(self.kind, suffix)?;
+        let mut labels: Vec<_> = labels.into_iter().collect();
+        check_labels(labels.iter().map(|(name, _)| *name).collect())?;
+        let own = match (self.kind, part) {
+            (_, Part::Bucket) => "le",
+            (Kind::Summary, Part::Plain) => "quantile",
+            _ => "",
         };
+        labels.sort_unstable_by_key(|(name, _)| (*name == own, *name));
+        if self.page.open == NONE {
+            self.page.refused += 1;
+            return Ok(());
+        }
         let start = self.page.text.len();
-        let written = self.write_labels(labels);
-        if written.is_err() {
-            self.page.text.truncate(start);
-        } else {
-            self.page.finish(start, part, value);
-        }
-        written
-    }
-
-    fn write_labels<'l>(
-        &mut self,
-        labels: impl IntoIterator<Item = (&'l str, &'l dyn LabelValue)>,
-    ) -> Result<(), ForeignError> {
-        let mut names = Vec::new();
-        for (name, label) in labels {
-            if !is_label_name(name) || name == "__name__" {
-                return Err(ForeignError::LabelName);
-            }
-            self.page.label_name(names.is_empty(), name);
+        for (at, (name, label)) in labels.iter().enumerate() {
+            self.page.label_name(at == 0, name);
             label.write_escaped(&mut self.page.text);
-            self.page.text.push(b'"');
-            names.push(name);
         }
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(ForeignError::LabelTwice) } else { Ok(()) }
+        self.page.finish(start, labels.is_empty(), part, value);
+        Ok(())
     }
+}
+
+fn part(kind: Kind, suffix: &str) -> Result<Part, ForeignError> {
+    if !suffixes(kind, Format::Text).contains(&suffix) {
+        return Err(ForeignError::Suffix);
+    }
+    Ok(match suffix {
+        "_bucket" => Part::Bucket,
+        "_sum" => Part::Sum,
+        "_count" => Part::Count,
+        _ => Part::Plain,
+    })
+}
+
+fn check_labels(mut names: Vec<&str>) -> Result<(), ForeignError> {
+    if names.iter().any(|name| !is_label_name(name) || *name == "__name__") {
+        return Err(ForeignError::LabelName);
+    }
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) { Err(ForeignError::LabelTwice) } else { Ok(()) }
 }

@@ -1,57 +1,93 @@
 //! A page: a flat arena of samples, filled by one source and encoded only at assembly.
 //!
-//! Samples lie in the order in which they were put; a run is a stretch of them that belongs to one family. Opening a
-//! family again later is fine, the assembly brings the runs together. Label values are escaped when they are put, the
-//! rest is text only when it is written. All buffers keep their capacity, so a page that is filled again and again
-//! stops allocating.
+//! Samples lie in the order in which they were put; a run is a stretch of them that belongs to one family, and a
+//! family's runs are chained. Label text is put as it will be written, escapes, braces and all, so that a sample's line
+//! is its name, a copy of that text and the value. All buffers keep their capacity, so a page that is filled again and
+//! again stops allocating.
 
+mod append;
+mod families;
 mod foreign;
+mod samples;
+
+use hashbrown::HashTable;
 
 use crate::family::{Desc, Dynamic, Family, Kind};
 use crate::label::LabelValue;
-use crate::value::{SampleValue, write_value};
+use crate::value::SampleValue;
 pub use foreign::{ForeignError, ForeignFamily};
 
-/// Label text above this is refused, so that an arena offset always fits 32 bits.
+/// Text above this is refused, so that an arena offset fits 32 bits. Every sample has text, if only a blank, so there
+/// are never more samples either.
 const MAX_TEXT: usize = 1 << 28;
 
+/// No run, no family.
+const NONE: u32 = u32::MAX;
+
 /// Samples, grouped in runs by family.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Page {
     text: Vec<u8>,
+    families: Vec<Entry>,
+    /// Families by the hash of what they are known by.
+    by_hash: HashTable<(u64, u32)>,
+    hasher: foldhash::quality::RandomState,
     runs: Vec<Run>,
     samples: Vec<Sample>,
     refused: u64,
+    /// The family to which the next sample belongs; none where the page is full.
+    open: u32,
+    recent: Recent,
+    max_text: usize,
 }
 
+/// A family on this page.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct Entry {
     family: FamilyRef,
-    first: u32,
+    first_run: u32,
+    last_run: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum FamilyRef {
     Declared(&'static Desc),
-    Named { name: Span, help: Span, kind: Kind },
+    /// `dynamic` is the declaration of the name's prefix, if there is one.
+    Named {
+        name: Span,
+        help: Span,
+        kind: Kind,
+        dynamic: Option<&'static Desc>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct Run {
+    family: u32,
+    first: u32,
+    /// The next run of the same family.
+    next: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
     at: u32,
     len: u32,
 }
 
-/// One value with its label text, e.g. `device="eth0",mode="x"`.
+/// One value with its label text, e.g. `{device="eth0",mode="x"} `: all that is between name and value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    labels: Span,
+    pub(crate) labels: LabelText,
     pub(crate) value: f64,
     pub(crate) part: Part,
 }
 
+/// Where a sample's label text is.
+pub(crate) type LabelText = Span;
+
 /// Which line of its family a sample is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Part {
     Plain,
     Bucket,
@@ -81,22 +117,49 @@ pub struct FamilyHead<'a> {
     pub kind: Kind,
 }
 
+/// How much of each buffer was in use lately.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    text: usize,
+    families: usize,
+    runs: usize,
+    samples: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            text: Vec::new(),
+            families: Vec::new(),
+            by_hash: HashTable::new(),
+            hasher: foldhash::quality::RandomState::default(),
+            runs: Vec::new(),
+            samples: Vec::new(),
+            refused: 0,
+            open: NONE,
+            recent: Recent::default(),
+            max_text: MAX_TEXT,
+        }
+    }
+}
+
 impl Page {
     /// An empty page.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Empties the page and keeps its buffers, unless they have grown far beyond what was used.
+    /// Empties the page and keeps its buffers, unless they have long been far larger than what is used.
     pub fn clear(&mut self) {
-        if self.text.capacity() > 1 << 16 && self.text.len() < self.text.capacity() / 4 {
-            self.text.shrink_to(self.text.len() * 2);
-            self.samples.shrink_to(self.samples.len() * 2);
+        crate::memory::clear(&mut self.text, &mut self.recent.text);
+        crate::memory::clear(&mut self.runs, &mut self.recent.runs);
+        crate::memory::clear(&mut self.samples, &mut self.recent.samples);
+        if crate::memory::clear(&mut self.families, &mut self.recent.families) {
+            self.by_hash = HashTable::new();
         }
-        self.text.clear();
-        self.runs.clear();
-        self.samples.clear();
+        self.by_hash.clear();
         self.refused = 0;
+        self.open = NONE;
     }
 
     /// The number of samples.
@@ -121,7 +184,7 @@ impl Page {
         labels: [&dyn LabelValue; N],
         value: impl SampleValue,
     ) {
-        self.open(family.desc());
+        self.open_declared(family.desc());
         self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
     }
 
@@ -134,29 +197,7 @@ impl Page {
         labels: [&dyn LabelValue; N],
         value: impl SampleValue,
     ) {
-        let start = self.text.len();
-        self.text.extend_from_slice(family.desc().name.as_bytes());
-        self.text.extend(name.iter().map(|&byte| {
-            if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':' { byte } else { b'_' }
-        }));
-        self.text.extend_from_slice(family.suffix.as_bytes());
-        let whole = self.span_from(start);
-        if self.last_name() == Some(self.bytes(whole)) {
-            self.text.truncate(start);
-        } else {
-            let help = self.text.len();
-            match family.desc().help.split_once("{}") {
-                Some((before, after)) => {
-                    self.text.extend_from_slice(before.as_bytes());
-                    self.text.extend_from_slice(String::from_utf8_lossy(name).as_bytes());
-                    self.text.extend_from_slice(after.as_bytes());
-                }
-                None => self.text.extend_from_slice(family.desc().help.as_bytes()),
-            }
-            let help = self.span_from(help);
-            let family = FamilyRef::Named { name: whole, help, kind: family.desc().kind };
-            self.runs.push(Run { family, first: self.samples.len() as u32 });
-        }
+        self.open_dynamic(family.desc(), family.suffix, name);
         self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
     }
 
@@ -170,7 +211,7 @@ impl Page {
         count: u64,
         sum: f64,
     ) {
-        self.open(family.desc());
+        self.open_declared(family.desc());
         let names = family.desc().labels;
         for (bound, below) in buckets.into_iter().chain([(f64::INFINITY, count)]) {
             self.sample(names, &labels, Some(("le", bound)), Part::Bucket, below as f64);
@@ -188,7 +229,7 @@ impl Page {
         count: u64,
         sum: f64,
     ) {
-        self.open(family.desc());
+        self.open_declared(family.desc());
         let names = family.desc().labels;
         for (quantile, value) in quantiles {
             self.sample(names, &labels, Some(("quantile", quantile)), Part::Plain, value);
@@ -197,114 +238,46 @@ impl Page {
         self.sample(names, &labels, None, Part::Count, count as f64);
     }
 
-    /// Appends all of `other`, e.g. what was filled since the last commit.
-    pub fn append(&mut self, other: &Page) {
-        if self.text.len() + other.text.len() > MAX_TEXT {
-            self.refused += other.samples.len() as u64 + other.refused;
-            return;
-        }
-        let (text, first) = (self.text.len() as u32, self.samples.len() as u32);
-        let moved = |span: Span| Span { at: span.at + text, len: span.len };
-        self.text.extend_from_slice(&other.text);
-        self.runs.extend(other.runs.iter().map(|run| Run {
-            family: match run.family {
-                FamilyRef::Declared(desc) => FamilyRef::Declared(desc),
-                FamilyRef::Named { name, help, kind } => {
-                    FamilyRef::Named { name: moved(name), help: moved(help), kind }
-                }
-            },
-            first: run.first + first,
-        }));
-        self.samples.extend(other.samples.iter().map(|s| Sample { labels: moved(s.labels), ..*s }));
-        self.refused += other.refused;
-    }
-
-    /// The families in the order in which they were opened; one may come more than once.
+    /// The families in the order in which they were first opened.
     pub fn families(&self) -> impl Iterator<Item = FamilyHead<'_>> {
-        (0..self.runs.len()).map(|run| self.head(run))
+        (0..self.families.len()).map(|family| self.head(family))
     }
 
-    pub(crate) fn runs(&self) -> usize {
-        self.runs.len()
-    }
-
-    pub(crate) fn head(&self, run: usize) -> FamilyHead<'_> {
-        match self.runs[run].family {
+    pub(crate) fn head(&self, family: usize) -> FamilyHead<'_> {
+        match self.families[family].family {
             FamilyRef::Declared(desc) => FamilyHead { name: desc.name, help: desc.help, kind: desc.kind },
-            FamilyRef::Named { name, help, kind } => {
+            FamilyRef::Named { name, help, kind, .. } => {
                 FamilyHead { name: self.str(name), help: self.str(help), kind }
             }
         }
     }
 
-    /// The name of a run's family; cheaper than its head where the rest is not needed.
-    pub(crate) fn name(&self, run: usize) -> &[u8] {
-        match self.runs[run].family {
+    /// The name as bytes: what is sorted and compared often need not be checked to be UTF-8 each time.
+    pub(crate) fn name(&self, family: usize) -> &[u8] {
+        match self.families[family].family {
             FamilyRef::Declared(desc) => desc.name.as_bytes(),
             FamilyRef::Named { name, .. } => self.bytes(name),
         }
     }
 
-    pub(crate) fn run_samples(&self, run: usize) -> &[Sample] {
-        let end = self.runs.get(run + 1).map_or(self.samples.len(), |next| next.first as usize);
-        &self.samples[self.runs[run].first as usize..end]
+    /// The stretches of samples of a family.
+    pub(crate) fn runs_of(&self, family: usize) -> impl Iterator<Item = &[Sample]> {
+        let mut at = self.families[family].first_run;
+        std::iter::from_fn(move || {
+            let run = self.runs.get(at as usize)?;
+            let samples = self.run(at as usize);
+            at = run.next;
+            Some(samples)
+        })
     }
 
-    pub(crate) fn label_text(&self, sample: &Sample) -> &[u8] {
-        self.bytes(sample.labels)
+    fn run(&self, at: usize) -> &[Sample] {
+        let end = self.runs.get(at + 1).map_or(self.samples.len(), |next| next.first as usize);
+        &self.samples[self.runs[at].first as usize..end]
     }
 
-    fn open(&mut self, desc: &'static Desc) {
-        if let Some(Run { family: FamilyRef::Declared(last), .. }) = self.runs.last()
-            && std::ptr::eq(*last, desc)
-        {
-            return;
-        }
-        self.runs.push(Run { family: FamilyRef::Declared(desc), first: self.samples.len() as u32 });
-    }
-
-    fn last_name(&self) -> Option<&[u8]> {
-        self.runs.len().checked_sub(1).map(|last| self.name(last))
-    }
-
-    fn sample(
-        &mut self,
-        names: &[&str],
-        values: &[&dyn LabelValue],
-        extra: Option<(&str, f64)>,
-        part: Part,
-        value: f64,
-    ) {
-        let start = self.text.len();
-        for (at, (name, label)) in names.iter().zip(values).enumerate() {
-            self.label_name(at == 0, name);
-            label.write_escaped(&mut self.text);
-            self.text.push(b'"');
-        }
-        if let Some((name, bound)) = extra {
-            self.label_name(names.is_empty(), name);
-            write_value(bound, &mut self.text);
-            self.text.push(b'"');
-        }
-        self.finish(start, part, value);
-    }
-
-    fn label_name(&mut self, first: bool, name: &str) {
-        if !first {
-            self.text.push(b',');
-        }
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b"=\"");
-    }
-
-    fn finish(&mut self, start: usize, part: Part, value: f64) {
-        if self.text.len() > MAX_TEXT {
-            self.text.truncate(start);
-            self.refused += 1;
-            return;
-        }
-        let labels = self.span_from(start);
-        self.samples.push(Sample { labels, value, part });
+    pub(crate) fn text_of(&self, labels: LabelText) -> &[u8] {
+        self.bytes(labels)
     }
 
     fn span_from(&self, start: usize) -> Span {
@@ -312,10 +285,13 @@ impl Page {
     }
 
     fn bytes(&self, span: Span) -> &[u8] {
-        &self.text[span.at as usize..(span.at + span.len) as usize]
+        &self.text[span.at as usize..][..span.len as usize]
     }
 
     fn str(&self, span: Span) -> &str {
         std::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

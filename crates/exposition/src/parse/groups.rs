@@ -47,7 +47,7 @@ impl Groups {
         rules: Rules,
     ) -> Result<(), String> {
         let own = own_label(family.kind, sample.suffix);
-        let bound = own.map(|own| bound(own, sample, rules)).transpose()?;
+        let bound = bound(family.kind, own, sample, rules)?;
         check_value(family.kind, sample, rules)?;
         if rules.lenient {
             return Ok(());
@@ -137,7 +137,7 @@ impl Metric {
     fn bucket(&mut self, bound: f64, value: f64) -> Result<(), String> {
         if let Some((last, below)) = self.bucket {
             if bound <= last {
-                return Err(format!("the bucket of {bound} comes after the one of {last}: bounds rise"));
+                return Err(format!("the bucket of le={bound:?} comes after le={last:?}: bounds rise"));
             }
             if value < below {
                 return Err(format!(
@@ -169,9 +169,25 @@ fn own_label(kind: Kind, suffix: &str) -> Option<&'static str> {
     }
 }
 
-fn bound(label: &str, sample: &Sample<'_>, rules: Rules) -> Result<f64, String> {
-    // promtool lets the label be missing and then loses the value.
-    let text = sample.label(label).ok_or_else(|| format!("expected a label {label}"))?;
+/// The number in the sample's own label, which no other sample of its family may have.
+fn bound(kind: Kind, own: Option<&str>, sample: &Sample<'_>, rules: Rules) -> Result<Option<f64>, String> {
+    let label = match kind {
+        Kind::Histogram => "le",
+        Kind::Summary => "quantile",
+        _ => return Ok(None),
+    };
+    let text = match (sample.label(label), own) {
+        (Some(text), _) => text,
+        // promtool lets the label be missing and then loses the value.
+        (None, Some(_)) => return Err(format!("expected a label {label}")),
+        (None, None) => return Ok(None),
+    };
+    if own.is_none() && !rules.lenient {
+        return Err(format!(
+            "only {} has a label {label}",
+            if label == "le" { "a bucket" } else { "a quantile" }
+        ));
+    }
     let bound = float(text.as_bytes());
     let bound = bound.ok_or_else(|| format!("expected a float in the label {label}, found {text:?}"))?;
     // promtool takes NaN, which is no bound of anything; quantiles above 1 exist (percentiles of redis_exporter).
@@ -179,7 +195,7 @@ fn bound(label: &str, sample: &Sample<'_>, rules: Rules) -> Result<f64, String> 
     if !rules.lenient && (bound.is_nan() || outside) {
         return Err(format!("{bound} cannot be the {label} of anything"));
     }
-    Ok(bound)
+    Ok(Some(bound))
 }
 
 /// What the kind says of its values.

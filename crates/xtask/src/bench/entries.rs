@@ -1,5 +1,9 @@
 //! The exporters that are measured, as data: a new one is one entry. `PORT` in an argument is replaced.
 
+use anyhow::Result;
+
+use super::redis::Server;
+
 /// One exporter and the one people run today, both with the same collectors.
 pub(super) struct Entry {
     pub(super) name: &'static str,
@@ -11,6 +15,8 @@ pub(super) struct Entry {
     pub(super) peer_args: &'static [&'static str],
     /// Where both serve their page.
     pub(super) path: &'static str,
+    /// What both watch, where it is not this machine; `SERVER` in an argument is its address.
+    pub(super) server: Option<fn() -> Result<Server>>,
 }
 
 /// The same flags for both: ours takes the peer's.
@@ -32,11 +38,36 @@ const NODE: &[&str] = &[
     "--collector.vmstat",
 ];
 
-pub(super) const ENTRIES: [Entry; 1] = [Entry {
-    name: "node",
-    package: "node-exporter",
-    args: NODE,
-    peer: "node_exporter",
-    peer_args: NODE,
-    path: "/metrics",
-}];
+const REDIS: &[&str] =
+    &["-web.listen-address=127.0.0.1:PORT", "-redis.addr=SERVER", "-include-system-metrics"];
+
+pub(super) const ENTRIES: [Entry; 3] = [
+    Entry {
+        name: "node",
+        package: "node-exporter",
+        args: NODE,
+        peer: "node_exporter",
+        peer_args: NODE,
+        path: "/metrics",
+        server: None,
+    },
+    // About 50 commands in the server's statistics, and about 165.
+    Entry {
+        name: "redis",
+        package: "redis-exporter",
+        args: REDIS,
+        peer: "redis_exporter",
+        peer_args: REDIS,
+        path: "/metrics",
+        server: Some(|| Server::start(false)),
+    },
+    Entry {
+        name: "redis-large",
+        package: "redis-exporter",
+        args: REDIS,
+        peer: "redis_exporter",
+        peer_args: REDIS,
+        path: "/metrics",
+        server: Some(|| Server::start(true)),
+    },
+];

@@ -5,6 +5,7 @@ mod load;
 mod measure;
 mod namespace;
 mod process;
+mod redis;
 mod table;
 
 use std::path::PathBuf;
@@ -55,9 +56,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
         None => build(entry)?,
     };
+    let server = entry.server.map(|start| start()).transpose().context("what is to be watched")?;
+    let address = server.as_ref().map(redis::Server::address).unwrap_or_default();
     let private = namespace::is_possible();
     let measure = |program: PathBuf, args: &[&str]| -> Result<Figures> {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let args = args.iter().map(|arg| arg.replace("SERVER", &address)).collect();
         let job = Job {
             program,
             args,

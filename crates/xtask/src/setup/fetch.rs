@@ -13,11 +13,8 @@ use crate::shell;
 /// Signs the index.
 pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Where apt's own sources name no Debian mirror (Ubuntu).
-const MIRROR: &str = "http://deb.debian.org/debian";
-
 /// `(package, program in it, our name for it)`.
-const TOOLS: [(&str, &str, &str); 8] = [
+const TOOLS: &[(&str, &str, &str)] = &[
     ("prometheus", "prometheus", "prometheus"),
     ("promtool", "promtool", "promtool"),
     ("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
@@ -26,6 +23,7 @@ const TOOLS: [(&str, &str, &str); 8] = [
     ("prometheus-node-exporter", "prometheus-node-exporter", "node_exporter"),
     ("prometheus-postgres-exporter", "prometheus-postgres-exporter", "postgres_exporter"),
     ("prometheus-redis-exporter", "prometheus-redis-exporter", "redis_exporter"),
+    ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter", "blackbox_exporter"),
 ];
 
 /// Fetches into `dir` unless it was done before. Remove `dir` for newer builds.
@@ -56,7 +54,7 @@ pub(super) fn run(dir: &Path) -> Result<()> {
     }
     let bin = dir.join("bin");
     std::fs::create_dir_all(&bin)?;
-    for (_, program, name) in TOOLS {
+    for (_, program, name) in TOOLS.iter().copied() {
         let link = bin.join(name);
         if link.symlink_metadata().is_ok() {
             std::fs::remove_file(&link)?;
@@ -103,7 +101,8 @@ pub(super) fn download(state: &Path, suite: &str, packages: &[&str]) -> Result<V
     for folder in ["lists/partial", "cache/archives/partial", "debs"] {
         std::fs::create_dir_all(state.join(folder))?;
     }
-    let mirror = debian_mirror(&system_sources()).unwrap_or_else(|| MIRROR.to_owned());
+    let mirror = debian_mirror(&system_sources())
+        .context("apt's sources name no Debian mirror: add one, current builds come from Debian")?;
     let list = state.join("suite.list");
     std::fs::write(&list, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
     let apt_get = |verb: &str| {

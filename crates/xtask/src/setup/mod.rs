@@ -27,7 +27,7 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 7] = [
+const PACKAGES: &[Package] = &[
     Package {
         name: "debian-archive-keyring",
         brings: Brings::File(fetch::KEYRING),
@@ -39,10 +39,20 @@ const PACKAGES: [Package; 7] = [
         why: "brings Celery, whose workers and queues a test watches",
     },
     Package { name: "openssl", brings: Brings::Program("openssl"), why: "certificates for tests of TLS" },
+    Package {
+        name: "dnsmasq-base",
+        brings: Brings::Program("dnsmasq"),
+        why: "app-health-exporter's probes of a name server",
+    },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
     // Where docker.io brings the client itself, there is no such package.
     Package { name: "docker-cli", brings: Brings::Program("docker"), why: "the compose test" },
     Package { name: "iproute2", brings: Brings::Program("ip"), why: "the benchmark's private network" },
+    Package {
+        name: "nginx-light",
+        brings: Brings::Program("nginx"),
+        why: "app-health-exporter's probes of a web server",
+    },
     Package {
         name: "util-linux",
         brings: Brings::Program("unshare"),

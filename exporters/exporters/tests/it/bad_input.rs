@@ -35,6 +35,10 @@ fn usage() {
     names(&refused(&["--log.level=loud"], 2), &["--log.level=loud", "debug, info, warn or error"]);
     names(&refused(&["--web.max-requests=many"], 2), &["--web.max-requests=many"]);
     names(&refused(&["--config.file=/no/such.yml"], 2), &["--config.file=/no/such.yml", "No such file"]);
+    names(
+        &refused(&["--collector.textfile.directory=/x"], 2),
+        &["--collector.textfile.directory", "--config.file"],
+    );
     names(&refused(&["health"], 2), &["health", "give one URL"]);
 }
 
@@ -45,14 +49,19 @@ fn a_port_in_use() {
     let line = refused(&[&format!("--web.listen-address={address}")], 1);
     names(&line, &[&address, "in use", "--web.listen-address"]);
     names(&refused(&["--web.listen-address=nonsense"], 1), &["nonsense"]);
+    names(&refused(&["--web.listen-address=two\nlines"], 1), &["two lines"]);
 }
 
 #[test]
 fn config_files() {
-    names(&refused_config("exporters: {nodes: []}"), &["\"nodes\"", "known: node"]);
+    names(&refused_config("exporters: {nodes: []}"), &["\"nodes\"", "known: "]);
     names(&refused_config("exporters: {node: [{path.procfss: /x}]}"), &["node", "path.procfss"]);
     names(&refused_config("exporters: {node: [{}, {}]}"), &["/node/metrics", "name"]);
     names(&refused_config("exporters: {node: [{name: a/b}]}"), &["a/b"]);
+    names(&refused_config("exporters: {node: [{name: '..'}]}"), &["\"..\""]);
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let same = format!("exporters: {{node: [{{}}, {{name: {}}}]}}", host.trim());
+    names(&refused_config(&same), &[host.trim(), "name"]);
     names(&refused_config("exporters:\n  node: [\n"), &["line"]);
     names(&refused_config("exporters: {node: [{collector.cpu: maybe}]}"), &["collector.cpu"]);
     names(&refused_config("exporters: {node: [{collector.nope: true}]}"), &["collector.nope"]);

@@ -1,6 +1,7 @@
 //! The checked-in recording rules of thresholds are what `exporters thresholds` prints.
 
 use super::support::{LIMIT, command};
+use exporter_testkit::fixture;
 use std::path::Path;
 
 #[test]
@@ -9,4 +10,20 @@ fn the_rendered_rules_are_current() {
     let printed =
         exporter_testkit::process::run(command().current_dir(&root).arg("thresholds"), LIMIT).unwrap();
     exporter_testkit::golden::check(root.join("prometheus/rules/thresholds.yml"), printed).unwrap();
+}
+
+#[test]
+fn a_mistake_leaves_the_rules_as_they_were() {
+    let dir = fixture::tree(&[("thresholds.yml", "default:\n  cpu: {warning: 0.8}\n")]).unwrap();
+    let [from, to] = ["thresholds.yml", "rules.yml"].map(|name| dir.path().join(name));
+    let render = || exporter_testkit::process::run(command().arg("thresholds").arg(&from).arg(&to), LIMIT);
+
+    render().unwrap();
+    let rules = std::fs::read_to_string(&to).unwrap();
+    assert!(rules.contains("vector(0.8)"), "{rules}");
+
+    std::fs::write(&from, "default:\n  cpu: {warnin: 0.9}\n").unwrap();
+    assert!(render().is_err());
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), rules);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else is left there");
 }

@@ -128,7 +128,7 @@ pub(crate) fn flags() -> Vec<Flag> {
 /// The sources with at least one collector switched on.
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
     accepted::tell(settings);
-    let context = Context::new(settings);
+    let context = Context::new(settings)?;
     let mut specs = Vec::new();
     for entry in TABLE {
         let on: Vec<_> =

@@ -47,7 +47,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let mut reader = Reader::new();
     let mut cpus = cpu::Cpus::new(context)?;
     Ok(source::custom(move |sink| {
-        let text = reader.read(&path)?;
+        let text = reader.lines(&path)?;
         sink.collector(&cpu::CPU, |sink| cpus.put(text, sink));
         sink.collector(&STAT, |sink| {
             let stat = parse(text).map_err(|error| error.at(&path))?;

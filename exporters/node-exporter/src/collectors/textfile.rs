@@ -83,6 +83,8 @@ struct Textfile {
     known: HashMap<PathBuf, Known>,
     /// Directories that could not be listed at the last scrape: told once.
     unlisted: Vec<PathBuf>,
+    /// The same of files that cannot be read.
+    unreadable: Vec<PathBuf>,
 }
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
@@ -92,6 +94,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
         max_age: (!max_age.is_zero()).then_some(max_age),
         known: HashMap::new(),
         unlisted: Vec::new(),
+        unreadable: Vec::new(),
     }))
 }
 
@@ -104,11 +107,15 @@ impl BlockingSource for Textfile {
         self.known.retain(|path, _| files.contains(path));
         let mut errors = Vec::new();
         let mut served = Vec::new();
+        let mut unreadable = Vec::new();
         for path in files {
             let known = match read_if_changed(&path, self.known.remove(&path)) {
                 Ok(known) => known,
                 Err(error) => {
-                    tracing::warn!(file = %path.display(), %error, "textfile cannot be read");
+                    if !self.unreadable.contains(&path) {
+                        tracing::warn!(file = %path.display(), %error, "textfile cannot be read");
+                    }
+                    unreadable.push(path.clone());
                     errors.push((path, Reason::Unreadable));
                     continue;
                 }
@@ -118,15 +125,12 @@ impl BlockingSource for Textfile {
                 Ok(_) if self.max_age.is_some_and(|max| age.is_some_and(|age| age > max)) => {
                     errors.push((path.clone(), Reason::Stale));
                 }
-                Ok(page) => {
-                    sink.append(page);
-                    served.push((path.clone(), known.stamp.modified));
-                }
+                Ok(_) => served.push((path.clone(), known.stamp.modified)),
                 Err(reason) => errors.push((path.clone(), *reason)),
             }
             self.known.insert(path, known);
         }
-        for (path, modified) in served {
+        for (path, modified) in &served {
             let seconds =
                 modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs();
             sink.put(&MTIME, [&path.to_string_lossy().into_owned()], seconds);
@@ -135,7 +139,12 @@ impl BlockingSource for Textfile {
             sink.put(&FILE_ERROR, [&path.to_string_lossy().into_owned(), &reason.as_str()], true);
         }
         sink.put(&SCRAPE_ERROR, [], !errors.is_empty() || !unlisted.is_empty());
+        // After our own families, so that a file cannot stand in for one of them.
+        for page in served.iter().filter_map(|(path, _)| self.known.get(path)?.page.as_ref().ok()) {
+            sink.append(page);
+        }
         self.unlisted = unlisted;
+        self.unreadable = unreadable;
         Ok(())
     }
 }

@@ -45,3 +45,15 @@ fn families_belong_to_one_collector() {
     // Of these the peer has two sources as well; ours never run together.
     assert_eq!(twice, ["node_cpu_frequency_hertz"]);
 }
+
+#[test]
+fn a_path_that_is_no_directory_is_refused_by_name() {
+    for flag in ["path.procfs", "path.sysfs", "path.rootfs"] {
+        for path in ["/nowhere/at/all", "/proc/stat"] {
+            let given = [(flag.to_owned(), path.to_owned())];
+            let settings = Settings::new(&(EXPORTER.flags)(), &[], given).unwrap();
+            let error = (EXPORTER.sources)(&settings).unwrap_err().to_string();
+            assert!(error.contains(&format!("--{flag}={path}")) && !error.contains('\n'), "{error}");
+        }
+    }
+}

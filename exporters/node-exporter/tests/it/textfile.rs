@@ -122,8 +122,15 @@ fn users_families_and_ours() {
     assert_ne!(value(&page, "node_load1"), Some(12_345.0));
     assert!(page.contains("\n# TYPE node_load1 gauge\n"));
     assert_eq!(page.matches("# TYPE shared ").count(), 1);
-    let page = directory.node(&[]).scrape();
     assert!(!page.contains("shared{file=\"a\"} 3"));
+
+    directory.write(
+        "d.prom",
+        "# TYPE node_textfile_mtime_seconds counter\nnode_textfile_mtime_seconds{file=\"x\"} 1\n",
+    );
+    let page = directory.node(&[]).scrape();
+    assert!(page.contains("\n# TYPE node_textfile_mtime_seconds gauge\n"));
+    assert!(page.contains("/d.prom\"} ") && !page.contains("{file=\"x\"}"), "{page}");
 }
 
 #[test]

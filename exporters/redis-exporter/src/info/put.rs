@@ -22,6 +22,11 @@ families! { DESCS:
     INSTANCE: 12 = info("redis_instance_info", "What the server is; always 1.", [
         "role", "redis_version", "redis_build_id", "redis_mode", "os", "maxmemory_policy", "tcp_port", "run_id",
         "process_id", "master_replid", "valkey_version", "valkey_release_stage"]);
+    FRAGMENTATION: 0 = gauge(
+        "redis_memory_fragmentation_ratio",
+        "Resident by used memory; the name that the redis mixin's dashboard uses.",
+        []
+    );
     START: 0 = gauge("redis_start_time_seconds", "When the server started, in seconds since 1970.", []);
     DB_KEYS: 1 = gauge("redis_db_keys", "Keys in a database.", ["db"]);
     DB_EXPIRING: 1 = gauge("redis_db_keys_expiring", "Keys in a database that expire.", ["db"]);
@@ -86,6 +91,7 @@ impl Info<'_> {
     /// Puts all of it.
     pub(crate) fn put(&self, page: &mut Page, choice: Choice) {
         self.put_plain(page, choice);
+        self.put_fragmentation(page);
         self.put_instance(page);
         self.put_commands(page);
         self.put_databases(page, choice);
@@ -153,6 +159,17 @@ impl Info<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn put_fragmentation(&self, page: &mut Page) {
+        let of = |name: &[u8]| {
+            self.plain.iter().find(|(own, _)| *own == name).and_then(|(_, value)| number(value))
+        };
+        if let (Some(resident), Some(used)) = (of(b"used_memory_rss"), of(b"used_memory"))
+            && used > 0.0
+        {
+            page.put(&FRAGMENTATION, [], resident / used);
         }
     }
 

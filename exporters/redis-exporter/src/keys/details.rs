@@ -30,13 +30,6 @@ pub(crate) struct Details {
     pub(crate) exists: bool,
 }
 
-/// Lookups we have caused, which the server counts as hits and misses.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Lookups {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-}
-
 /// The command that tells a type's size.
 fn size_command(kind: &[u8]) -> Option<(&'static str, &'static [u8])> {
     Some(match kind {
@@ -57,7 +50,6 @@ pub(crate) async fn of(
     db: i64,
     keys: &[&[u8]],
     with_values: bool,
-    lookups: &mut Lookups,
 ) -> Vec<Details> {
     let types = keys.iter().map(|key| Ask { key, name: "type", words: vec![b"TYPE", key] });
     let memory =
@@ -72,11 +64,6 @@ pub(crate) async fn of(
     for (at, (key, (kind, memory))) in keys.iter().zip(first.iter().zip(memory)).enumerate() {
         let kind = kind.as_ref().and_then(reply::bytes).unwrap_or_default();
         let exists = !matches!(kind, b"" | b"none");
-        match kind {
-            b"" => {}
-            b"none" => lookups.misses += 1,
-            _ => lookups.hits += 1,
-        }
         let memory = memory.as_ref().and_then(reply::integer);
         let size = (kind == b"none").then_some(0);
         all.push(Details { size, memory, value: None, exists });
@@ -93,7 +80,6 @@ pub(crate) async fn of(
     let mut sketches = Vec::new();
     for ((at, is_size), answer) in places.into_iter().zip(answers) {
         let Some(answer) = answer else { continue };
-        lookups.hits += 1;
         if is_size {
             all[at].size = reply::integer(&answer);
         } else if let Value::BulkString(value) = answer {
@@ -111,7 +97,6 @@ pub(crate) async fn of(
         .collect();
     for (at, answer) in sketches.into_iter().zip(nodes.ask(scrape, db, &asks).await) {
         if let Some(count) = answer.as_ref().and_then(reply::integer) {
-            lookups.hits += 1;
             all[at].size = Some(count);
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::connect::Access;
 use crate::reply;
-use crate::session::{Batch, Session};
+use crate::session::{Batch, Reply, Session};
 use crate::trouble::{Cause, Trouble};
 
 /// How long a cluster's layout is taken for granted.
@@ -24,6 +24,39 @@ pub(crate) struct Ask<'a> {
     pub(crate) words: Vec<&'a [u8]>,
 }
 
+/// Lookups we have caused, which the server counts as hits and misses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Lookups {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+impl Lookups {
+    /// Every command about a key is one, but for `MEMORY USAGE`; an absent key is told by an answer of nothing.
+    fn count(&mut self, name: &str, reply: &Reply) {
+        let is_absent = match reply {
+            Err(error) => match error.code() {
+                // It was not carried out.
+                Some("NOPERM" | "NOAUTH" | "MOVED" | "ASK" | "CLUSTERDOWN" | "LOADING") => return,
+                // XINFO says so in this way.
+                _ => error.detail().is_some_and(|detail| detail.contains("no such key")),
+            },
+            Ok(Value::Nil | Value::Int(0 | -2)) => true,
+            Ok(Value::BulkString(text)) => text.is_empty(),
+            Ok(Value::SimpleString(text)) => text == "none",
+            Ok(Value::Array(items)) => items.is_empty(),
+            Ok(_) => false,
+        };
+        match name {
+            "memory usage" => {}
+            // A stream and its groups may be empty.
+            "xlen" | "xinfo" if reply.is_ok() => self.hits += 1,
+            _ if is_absent => self.misses += 1,
+            _ => self.hits += 1,
+        }
+    }
+}
+
 /// One server or all masters.
 pub(crate) struct Nodes {
     access: Access,
@@ -35,6 +68,7 @@ pub(crate) struct Nodes {
     refreshed: Option<Instant>,
     /// What went wrong with some node in this scrape.
     pub(crate) trouble: Option<Trouble>,
+    pub(crate) lookups: Lookups,
 }
 
 struct Node {
@@ -55,6 +89,7 @@ impl Nodes {
             slots: Vec::new(),
             refreshed: None,
             trouble: None,
+            lookups: Lookups::default(),
         }
     }
 
@@ -149,6 +184,7 @@ impl Nodes {
                         if reply.as_ref().is_err_and(|error| error.code() == Some("MOVED")) {
                             self.refreshed = None;
                         }
+                        self.lookups.count(asks[at].name, &reply);
                         answers[at] = reply.ok();
                     }
                 }

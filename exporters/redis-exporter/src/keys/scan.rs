@@ -8,7 +8,7 @@ use exporter_core::Scrape;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::details::{self, Details, Lookups};
+use super::details::{self, Details};
 use super::list::Key;
 use super::nodes::Nodes;
 use crate::reply;
@@ -92,12 +92,7 @@ impl Scanner {
     }
 
     /// Searches until the pass or the budget is over.
-    pub(crate) async fn advance(
-        &mut self,
-        nodes: &mut Nodes,
-        scrape: &Scrape,
-        lookups: &mut Lookups,
-    ) -> Result<(), Trouble> {
+    pub(crate) async fn advance(&mut self, nodes: &mut Nodes, scrape: &Scrape) -> Result<(), Trouble> {
         let began = Instant::now();
         if self.patterns.is_empty() {
             return Ok(());
@@ -110,7 +105,7 @@ impl Scanner {
             if began.elapsed() > self.limits.budget * patience || scrape.remaining() < self.limits.budget {
                 return Ok(());
             }
-            if let Err(trouble) = self.step(nodes, scrape, lookups).await {
+            if let Err(trouble) = self.step(nodes, scrape).await {
                 self.restart();
                 // What is old is dropped rather than shown for ever.
                 self.last.take_if(|(_, finished, _)| finished.elapsed() > STALE);
@@ -130,12 +125,7 @@ impl Scanner {
         self.seen = HashSet::new();
     }
 
-    async fn step(
-        &mut self,
-        nodes: &mut Nodes,
-        scrape: &Scrape,
-        lookups: &mut Lookups,
-    ) -> Result<(), Trouble> {
+    async fn step(&mut self, nodes: &mut Nodes, scrape: &Scrape) -> Result<(), Trouble> {
         let pattern = &self.patterns[self.pattern];
         let count = self.limits.batch.to_string();
         let mut words: Vec<&[u8]> =
@@ -173,8 +163,7 @@ impl Scanner {
             Purpose::Count => {}
             Purpose::Names => self.now.names.extend(fresh.iter().map(|name| (self.pattern, key(name)))),
             Purpose::Details => {
-                let details =
-                    details::of(nodes, scrape, pattern.key.db, &fresh, self.limits.values, lookups).await;
+                let details = details::of(nodes, scrape, pattern.key.db, &fresh, self.limits.values).await;
                 let known = fresh.iter().zip(details).filter(|(_, details)| details.exists);
                 self.now.keys.extend(known.map(|(name, details)| (key(name), details)));
             }

@@ -27,7 +27,7 @@ families! { DESCS:
     CONSUMER_IDLE: 4 = gauge("redis_stream_group_consumer_idle_seconds", "Since a consumer last tried, in seconds.", ["db", "stream", "group", "consumer"]);
 }
 
-/// Puts these streams, all of one database; two round trips.
+/// Puts these streams, all of one database; three round trips at most.
 pub(crate) async fn put(
     page: &mut Page,
     nodes: &mut Nodes,
@@ -36,6 +36,15 @@ pub(crate) async fn put(
     keys: &[&Key],
     with_consumers: bool,
 ) {
+    // Of anything else, or of nothing, XINFO would be an error, and errors are counted.
+    let asks: Vec<_> = keys
+        .iter()
+        .map(|key| Ask { key: &key.name, name: "type", words: vec![b"TYPE", &key.name] })
+        .collect();
+    let types = nodes.ask(scrape, db, &asks).await;
+    let is_stream = |kind: &Option<Value>| kind.as_ref().and_then(reply::bytes) == Some(b"stream");
+    let keys: Vec<&Key> =
+        keys.iter().zip(&types).filter(|(_, kind)| is_stream(kind)).map(|(key, _)| *key).collect();
     let ask = |key, command| Ask { key, name: "xinfo", words: vec![&b"XINFO"[..], command, key] };
     let asks: Vec<_> =
         keys.iter().flat_map(|key| [ask(&key.name, b"STREAM"), ask(&key.name, b"GROUPS")]).collect();
@@ -78,7 +87,7 @@ pub(crate) async fn put(
     }
 }
 
-fn put_stream(page: &mut Page, db: &String, name: &Vec<u8>, stream: &Value) {
+fn put_stream(page: &mut Page, db: &str, name: &[u8], stream: &Value) {
     for (family, field) in [
         (&LENGTH, "length"),
         (&RADIX_KEYS, "radix-tree-keys"),
@@ -87,31 +96,31 @@ fn put_stream(page: &mut Page, db: &String, name: &Vec<u8>, stream: &Value) {
         (&ADDED, "entries-added"),
     ] {
         if let Some(value) = reply::field(stream, field).and_then(reply::integer) {
-            page.put(family, [db, name], value);
+            page.put(family, [&db, &name], value);
         }
     }
     for (family, field) in [(&LAST_ID, "last-generated-id"), (&DELETED_ID, "max-deleted-entry-id")] {
         if let Some(id) = reply::field(stream, field).and_then(milliseconds) {
-            page.put(family, [db, name], id);
+            page.put(family, [&db, &name], id);
         }
     }
     for (family, field) in [(&FIRST_ENTRY, "first-entry"), (&LAST_ENTRY, "last-entry")] {
         let entry = reply::field(stream, field).map(reply::items).unwrap_or_default();
         // As the peer: 0 in an empty stream.
-        page.put(family, [db, name], entry.first().and_then(milliseconds).unwrap_or(0.0));
+        page.put(family, [&db, &name], entry.first().and_then(milliseconds).unwrap_or(0.0));
     }
 }
 
-fn put_group(page: &mut Page, db: &String, stream: &Vec<u8>, name: &[u8], group: &Value) {
+fn put_group(page: &mut Page, db: &str, stream: &[u8], name: &[u8], group: &Value) {
     for (family, field) in
         [(&CONSUMERS, "consumers"), (&PENDING, "pending"), (&READ, "entries-read"), (&LAG, "lag")]
     {
         if let Some(value) = reply::field(group, field).and_then(reply::integer) {
-            page.put(family, [db, stream, &name], value);
+            page.put(family, [&db, &stream, &name], value);
         }
     }
     if let Some(id) = reply::field(group, "last-delivered-id").and_then(milliseconds) {
-        page.put(&DELIVERED, [db, stream, &name], id);
+        page.put(&DELIVERED, [&db, &stream, &name], id);
     }
 }
 

@@ -115,7 +115,10 @@ fn buckets(histogram: &Value) -> impl Iterator<Item = (u64, u64)> {
 mod tests {
     use super::*;
 
-    fn reply(commands: &[(&str, i64, &[(i64, i64)])]) -> Value {
+    /// Name, calls, buckets.
+    type Command<'a> = (&'a str, i64, &'a [(i64, i64)]);
+
+    fn reply(commands: &[Command<'_>]) -> Value {
         let text = |text: &str| Value::BulkString(text.into());
         let mut all = Vec::new();
         for (name, calls, buckets) in commands {

@@ -75,7 +75,19 @@ fn looking_at_keys_leaves_only_counted_hits() -> Result {
     for program in ALL {
         let server = Redis::start(program, &["--maxmemory-policy", "allkeys-lru"])?;
         fill(&server);
-        let ours = with(&server, &[("check-keys", "*"), ("check-single-keys", "absent,number")]);
+        let ours = with(
+            &server,
+            &[
+                ("check-keys", "*"),
+                ("check-single-keys", "absent,number"),
+                ("check-single-streams", "stream,absent"),
+                ("queue", "list:queue:a"),
+                ("queue", "bullmq:none"),
+                ("celery.queues", "queue:b"),
+                ("heartbeat", "string:number"),
+                ("heartbeat", "ttl/60:absent"),
+            ],
+        );
         let quiet = with(&server, &[]);
         let counts = |page: &Page| {
             let value = |name| page.value(name).unwrap();

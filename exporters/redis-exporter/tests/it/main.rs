@@ -1,4 +1,5 @@
 //! Against real servers, each a test's own.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod cluster;
 mod differential;

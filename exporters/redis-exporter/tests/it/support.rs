@@ -59,8 +59,10 @@ impl Redis {
 
     fn wait(&mut self) -> Result {
         let address = self.port.address();
-        self.process
-            .until("the server to listen", wait::LONG, || Ok(drop(std::net::TcpStream::connect(&address)?)))
+        self.process.until("the server to listen", wait::LONG, || {
+            std::net::TcpStream::connect(&address)?;
+            Ok(())
+        })
     }
 
     /// Ends it and starts it again at the same place.

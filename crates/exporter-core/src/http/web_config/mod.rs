@@ -4,6 +4,7 @@
 mod client;
 mod file;
 mod headers;
+mod queue;
 mod rate_limit;
 #[cfg(feature = "tls")]
 mod sans;

@@ -8,17 +8,12 @@ use hyper::header::HeaderValue;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::file::Hidden;
+use super::queue::Queue;
 use crate::exporter::ConfigError;
 use crate::secret::Secret;
 
-/// Logins that may wait for their turn.
-const MAX_WAITING: usize = 32;
-const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Logins remembered, of each kind.
 const MAX_REMEMBERED: usize = 64;
 /// Some ten seconds of computing; what costs more is only a way to stop the server.
@@ -30,8 +25,7 @@ pub(crate) struct Users {
     hashes: HashMap<String, Stored>,
     /// The dearest hash; every check costs as much.
     cost: u32,
-    turn: Arc<Semaphore>,
-    waiting: Semaphore,
+    queue: Arc<Queue<Verdict>>,
     remembered: Mutex<Remembered>,
     keys: [RandomState; 2],
 }
@@ -74,8 +68,7 @@ impl Users {
         Ok(Self {
             cost: hashes.values().map(|stored| stored.cost).max().unwrap_or_default(),
             hashes,
-            turn: Arc::new(Semaphore::new(1)),
-            waiting: Semaphore::new(MAX_WAITING),
+            queue: Queue::new(),
             remembered: Mutex::default(),
             keys: [RandomState::new(), RandomState::new()],
         })
@@ -88,23 +81,17 @@ impl Users {
         if let Some(verdict) = self.remembered().find(login) {
             return verdict;
         }
-        let Ok(_waiting) = self.waiting.try_acquire() else { return Verdict::Busy };
-        let Ok(Ok(turn)) = timeout(MAX_WAIT, self.turn.clone().acquire_owned()).await else {
-            return Verdict::Busy;
-        };
-        // The one before may have been the same.
-        if let Some(verdict) = self.remembered().find(login) {
-            return verdict;
-        }
         let users = self.clone();
-        let check = tokio::task::spawn_blocking(move || {
-            let verdict = users.check(&name, password.expose());
-            users.remembered().put(login, verdict);
-            // The turn ends here: a client that has gone away does not let a second check start.
-            drop(turn);
-            verdict
-        });
-        check.await.unwrap_or(Verdict::Busy)
+        let check = move || {
+            // The one before may have been the same.
+            let remembered = users.remembered().find(login);
+            remembered.unwrap_or_else(|| {
+                let verdict = users.check(&name, password.expose());
+                users.remembered().put(login, verdict);
+                verdict
+            })
+        };
+        self.queue.run(check).await.unwrap_or(Verdict::Busy)
     }
 
     /// Costs the same for every name, known or not: as much as the dearest hash.
@@ -192,7 +179,10 @@ mod tests {
 
     fn ask(users: &Arc<Users>, header: &HeaderValue) -> Verdict {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(users.verdict(Some(header)))
+        let verdict = runtime.block_on(users.verdict(Some(header)));
+        // The thread of the queue lingers; nobody waits for it.
+        runtime.shutdown_background();
+        verdict
     }
 
     #[test]
@@ -252,14 +242,5 @@ mod tests {
         let login = users.digest("alice", "wonderland");
         assert_eq!(users.remembered().find(login), Some(Verdict::Known));
         assert!(users.remembered().wrong.len() <= MAX_REMEMBERED);
-    }
-
-    #[test]
-    fn a_full_queue_says_so_and_known_logins_pass_it() {
-        let users = users(&[("alice", hash("wonderland", 4, "$2y$"))]).unwrap();
-        assert_eq!(ask(&users, &basic("alice:wonderland")), Verdict::Known);
-        let _all = users.waiting.try_acquire_many(MAX_WAITING as u32).unwrap();
-        assert_eq!(ask(&users, &basic("alice:other")), Verdict::Busy);
-        assert_eq!(ask(&users, &basic("alice:wonderland")), Verdict::Known);
     }
 }

@@ -1,0 +1,116 @@
+//! No sample twice.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+
+use super::{Entry, same_kind};
+use crate::family::Kind;
+use crate::memory;
+use crate::page::{LabelText, Page, Part, Sample};
+
+/// Reusable space for the samples of a family.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    table: HashTable<Place>,
+    hasher: foldhash::quality::RandomState,
+    most: usize,
+    recent: usize,
+}
+
+/// Where a sample's labels are.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    page: u32,
+    labels: LabelText,
+    part: Part,
+}
+
+/// The samples of one family, asked for in the order of the pages.
+///
+/// Sources mostly put them in some order, cpu 0 before cpu 1. As long as each label text is longer than the one before,
+/// or as long and greater, none can come twice and nothing is noted. In a family of 10,000 that makes assembling and
+/// writing a sample 12 ns quicker, of 35.
+pub(super) struct Check<'a> {
+    seen: &'a mut Seen,
+    pages: &'a [&'a Page],
+    entries: &'a [Entry],
+    kind: Kind,
+    /// How many samples were asked for, while they rose.
+    rising: Option<usize>,
+    last: &'a [u8],
+}
+
+impl Seen {
+    pub(super) fn family<'a>(
+        &'a mut self,
+        pages: &'a [&'a Page],
+        entries: &'a [Entry],
+        kind: Kind,
+    ) -> Check<'a> {
+        self.most = self.most.max(self.table.len());
+        self.table.clear();
+        // Of a histogram the count is asked for first.
+        let rising = (!matches!(kind, Kind::Histogram | Kind::Summary)).then_some(0);
+        Check { seen: self, pages, entries, kind, rising, last: b"" }
+    }
+
+    /// The page is written.
+    pub(super) fn end(&mut self) {
+        memory::note(&mut self.recent, self.most.max(self.table.len()));
+        self.most = 0;
+        self.table.clear();
+        if memory::too_large::<Place>(self.table.capacity(), self.recent) {
+            self.table = HashTable::new();
+        }
+    }
+
+    /// Whether it was not there.
+    fn insert(&mut self, pages: &[&Page], place: Place) -> bool {
+        let text = |place: &Place| pages[place.page as usize].text_of(place.labels);
+        let hash = |place: &Place| {
+            let mut hasher = self.hasher.build_hasher();
+            hasher.write(text(place));
+            hasher.write_u8(place.part as u8);
+            hasher.finish()
+        };
+        let same = |other: &Place| other.part == place.part && text(other) == text(&place);
+        match self.table.entry(hash(&place), same, hash) {
+            hashbrown::hash_table::Entry::Occupied(_) => false,
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                free.insert(place);
+                true
+            }
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Whether no sample of the family had these labels before.
+    pub(super) fn is_first(&mut self, page: u32, sample: &Sample) -> bool {
+        let place = Place { page, labels: sample.labels, part: sample.part };
+        if let Some(asked) = self.rising {
+            let text = self.pages[page as usize].text_of(sample.labels);
+            if asked == 0 || (self.last.len(), self.last) < (text.len(), text) {
+                self.last = text;
+                self.rising = Some(asked + 1);
+                return true;
+            }
+            self.rising = None;
+            self.note_first(asked);
+        }
+        self.seen.insert(self.pages, place)
+    }
+
+    /// Notes what was asked for while it rose.
+    fn note_first(&mut self, asked: usize) {
+        let places = self.entries.iter().filter(|entry| same_kind(entry.kind(self.pages), self.kind));
+        let places = places.flat_map(|entry| {
+            let runs = entry.page(self.pages).runs_of(entry.family as usize);
+            runs.flatten().map(|sample| Place { page: entry.page, labels: sample.labels, part: sample.part })
+        });
+        for place in places.take(asked) {
+            self.seen.insert(self.pages, place);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use super::*;
+use crate::{Dynamic, Family};
+
+static UP: Family<0> = Family::gauge("up", "Up.", &[]);
+static BYTES: Family<1> = Family::counter("bytes_total", "Bytes.", &["device"]);
+static OTHER: Family<1> = Family::gauge("bytes_total", "Other.", &["device"]);
+static FIELD: Dynamic<0> = Dynamic::new(Kind::Gauge, "mem_", "Field {}.", &[]).suffix("_bytes");
+static WAIT: Family<1> = Family::new(Kind::Histogram, "wait_seconds", "Wait.", &["op"]);
+
+fn write(pages: &[&Page], options: &Options<'_>) -> (String, Written) {
+    let mut out = Vec::new();
+    let written = Assembly::new().write(pages, options, &mut out);
+    (String::from_utf8(out).unwrap(), written)
+}
+
+#[test]
+fn one_head_for_a_family_of_two_pages() {
+    let (mut a, mut b) = (Page::new(), Page::new());
+    a.put(&BYTES, [&"eth0"], 1_u64);
+    a.put(&UP, [], true);
+    b.put(&BYTES, [&"eth1"], 2_u64);
+    let (text, written) = write(&[&a, &b], &Options::new(Format::Text));
+    assert_eq!(
+        text,
+        "# HELP bytes_total Bytes.\n# TYPE bytes_total counter\nbytes_total{device=\"eth0\"} 1\n\
+         bytes_total{device=\"eth1\"} 2\n# HELP up Up.\n# TYPE up gauge\nup 1\n"
+    );
+    assert_eq!(written, Written { families: 2, samples: 3, dropped: vec![] });
+}
+
+#[test]
+fn duplicates_conflicts_and_the_cap_are_dropped_and_counted() {
+    let (mut a, mut b) = (Page::new(), Page::new());
+    a.put(&BYTES, [&"eth0"], 1_u64);
+    a.put(&BYTES, [&"eth0"], 5_u64);
+    a.put(&BYTES, [&"eth1"], 1_u64);
+    a.put(&BYTES, [&"eth2"], 1_u64);
+    b.put(&OTHER, [&"eth9"], 1_u64);
+    let options = Options { family_cap: 2, ..Options::new(Format::Text) };
+    let (text, written) = write(&[&a, &b], &options);
+    assert!(text.ends_with("bytes_total{device=\"eth0\"} 1\nbytes_total{device=\"eth1\"} 1\n"), "{text}");
+    let dropped = |reason| Dropped { family: "bytes_total".into(), reason, samples: 1 };
+    assert_eq!(
+        written.dropped,
+        [dropped(Reason::Duplicate), dropped(Reason::Cap), dropped(Reason::TypeConflict)]
+    );
+}
+
+#[test]
+fn names_filter_families() {
+    let mut page = Page::new();
+    page.put(&BYTES, [&"eth0"], 1_u64);
+    page.put(&UP, [], 1_u64);
+    let wanted = |name: &str| name == "up";
+    let options = Options { names: Some(&wanted), ..Options::new(Format::Text) };
+    assert_eq!(write(&[&page], &options).0, "# HELP up Up.\n# TYPE up gauge\nup 1\n");
+}
+
+#[test]
+fn dynamic_names_are_made_valid() {
+    let mut page = Page::new();
+    page.put_dynamic(&FIELD, b"Active(anon)", [], 4096_u64);
+    assert_eq!(
+        write(&[&page], &Options::new(Format::Text)).0,
+        "# HELP mem_Active_anon__bytes Field Active(anon).\n# TYPE mem_Active_anon__bytes gauge\n\
+         mem_Active_anon__bytes 4096\n"
+    );
+}
+
+#[test]
+fn a_histogram_is_one_family() {
+    let mut page = Page::new();
+    page.histogram(&WAIT, [&"read"], [(0.1, 2), (1.0, 3)], 4, 2.5);
+    assert_eq!(
+        write(&[&page], &Options::new(Format::Text)).0,
+        "# HELP wait_seconds Wait.\n# TYPE wait_seconds histogram\n\
+         wait_seconds_bucket{op=\"read\",le=\"0.1\"} 2\nwait_seconds_bucket{op=\"read\",le=\"1\"} 3\n\
+         wait_seconds_bucket{op=\"read\",le=\"+Inf\"} 4\nwait_seconds_sum{op=\"read\"} 2.5\n\
+         wait_seconds_count{op=\"read\"} 4\n"
+    );
+}
+
+#[test]
+fn pages_append_with_their_names() {
+    let (mut whole, mut part) = (Page::new(), Page::new());
+    whole.put(&UP, [], 1_u64);
+    part.put_dynamic(&FIELD, b"Free", [], 1_u64);
+    whole.append(&part);
+    assert!(write(&[&whole], &Options::new(Format::Text)).0.contains("\nmem_Free_bytes 1\n"));
+}
+
+fn dropped(family: &str, reason: Reason, samples: u64) -> Dropped {
+    Dropped { family: family.into(), reason, samples }
+}
+
+/// What is written must be valid, whatever is dropped.
+fn judged(pages: &[&Page], options: &Options<'_>) -> (String, Vec<Dropped>) {
+    let (text, written) = write(pages, options);
+    if let Err(error) = crate::parse::parse(&text, options.format) {
+        panic!("{error}\n{text}");
+    }
+    (text, written.dropped)
+}
+
+#[test]
+fn duplicates_are_found_whatever_the_order() {
+    // Rising, then not: what came while it rose counts as seen.
+    for order in [["a", "b", "b"], ["b", "a", "b"], ["a", "b", "a"], ["bb", "a", "bb"], ["a", "bb", "a"]] {
+        let (mut one, mut two) = (Page::new(), Page::new());
+        for (at, device) in order.iter().enumerate() {
+            if at < 2 { &mut one } else { &mut two }.put(&BYTES, [device], 1_u64);
+        }
+        let (_, gone) = judged(&[&one, &two], &Options::new(Format::Text));
+        assert_eq!(gone, [dropped("bytes_total", Reason::Duplicate, 1)], "{order:?}");
+    }
+}
+
+#[test]
+fn the_list_of_what_was_dropped_stays_short() {
+    let mut page = Page::new();
+    for at in 0..1000_u32 {
+        page.put(&BYTES, [&(at % 7)], 1_u64);
+    }
+    let options = Options { family_cap: 5, ..Options::new(Format::Text) };
+    let (_, gone) = judged(&[&page], &options);
+    assert_eq!(gone, [dropped("bytes_total", Reason::Cap, 995)]);
+    let (_, gone) = judged(&[&page], &Options::new(Format::Text));
+    assert_eq!(gone, [dropped("bytes_total", Reason::Duplicate, 993)]);
+}
+
+#[test]
+fn a_histogram_is_capped_and_dropped_whole() {
+    let mut page = Page::new();
+    for op in ["a", "b", "c"] {
+        page.histogram(&WAIT, [&op], [(1.0, 1)], 2, 3.0);
+    }
+    // The same metric with other bounds.
+    page.histogram(&WAIT, [&"a"], [(5.0, 1)], 2, 3.0);
+    let options = Options { family_cap: 9, ..Options::new(Format::Text) };
+    let (text, gone) = judged(&[&page], &options);
+    assert!(text.contains("wait_seconds_count{op=\"b\"} 2\n") && !text.contains("op=\"c\""), "{text}");
+    assert_eq!(gone, [dropped("wait_seconds", Reason::Cap, 8)]);
+    let (text, gone) = judged(&[&page], &Options::new(Format::OpenMetrics));
+    assert!(!text.contains("le=\"5\""), "{text}");
+    assert_eq!(gone, [dropped("wait_seconds", Reason::Duplicate, 4)]);
+}
+
+#[test]
+fn a_family_named_like_a_histograms_samples_is_dropped() {
+    static COUNT: Family<0> = Family::gauge("wait_seconds_count", "Waits.", &[]);
+    static CREATED: Family<0> = Family::gauge("wait_seconds_created", "Created.", &[]);
+    static BETWEEN: Family<0> = Family::gauge("wait_seconds_a", "Between.", &[]);
+    let mut page = Page::new();
+    page.put(&COUNT, [], 1_u64);
+    page.put(&CREATED, [], 1_u64);
+    page.put(&BETWEEN, [], 1_u64);
+    page.histogram(&WAIT, [&"a"], [], 1, 1.0);
+    let (text, gone) = judged(&[&page], &Options::new(Format::Text));
+    assert!(text.contains("\nwait_seconds_created 1\n"));
+    assert_eq!(gone, [dropped("wait_seconds_count", Reason::NameClash, 1)]);
+    let (_, gone) = judged(&[&page], &Options::new(Format::OpenMetrics));
+    assert_eq!(gone[1], dropped("wait_seconds_created", Reason::NameClash, 1));
+    // Where the histogram is not asked for, nothing clashes.
+    let wanted = |name: &str| name == "wait_seconds_count";
+    let options = Options { names: Some(&wanted), ..Options::new(Format::Text) };
+    assert_eq!(judged(&[&page], &options).1, []);
+}
+
+#[test]
+fn openmetrics_names_that_would_clash_stay_whole() {
+    static FOO: Family<0> = Family::gauge("foo", "Gauge.", &[]);
+    static FOO_TOTAL: Family<0> = Family::counter("foo_total", "Counter.", &[]);
+    static FOO_INFO: Family<0> = Family::info("foo_info", "Info.", &[]);
+    static BAR_TOTAL: Family<0> = Family::counter("bar_total", "Counter.", &[]);
+    static BARE: Family<0> = Family::counter("bare", "Counter without _total.", &[]);
+    let mut page = Page::new();
+    for family in [&FOO, &FOO_TOTAL, &FOO_INFO, &BAR_TOTAL, &BARE] {
+        page.put(family, [], 1_u64);
+    }
+    let (text, gone) = judged(&[&page], &Options::new(Format::OpenMetrics));
+    assert_eq!(gone, []);
+    for line in [
+        "# TYPE bar counter\nbar_total 1.0",
+        "# TYPE bare unknown\nbare 1.0",
+        "# TYPE foo gauge\nfoo 1.0",
+        "# TYPE foo_info gauge\nfoo_info 1.0",
+        "# TYPE foo_total unknown\nfoo_total 1.0",
+    ] {
+        assert!(text.contains(line), "{line} is missing:\n{text}");
+    }
+    let wanted = |name: &str| name != "foo";
+    let options = Options { names: Some(&wanted), ..Options::new(Format::OpenMetrics) };
+    let (text, _) = judged(&[&page], &options);
+    assert!(
+        text.contains("# TYPE foo info\nfoo_info 1.0") && text.contains("# TYPE foo_total unknown"),
+        "{text}"
+    );
+}

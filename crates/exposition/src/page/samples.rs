@@ -1,0 +1,64 @@
+//! Putting samples of the open family.
+
+use super::{NONE, Page, Part, Run, Sample};
+use crate::label::LabelValue;
+use crate::value::write_value;
+
+impl Page {
+    pub(super) fn sample(
+        &mut self,
+        names: &[&str],
+        values: &[&dyn LabelValue],
+        extra: Option<(&str, f64)>,
+        part: Part,
+        value: f64,
+    ) {
+        if self.open == NONE {
+            self.refused += 1;
+            return;
+        }
+        let start = self.text.len();
+        for (at, (name, label)) in names.iter().zip(values).enumerate() {
+            self.label_name(at == 0, name);
+            label.write_escaped(&mut self.text);
+        }
+        if let Some((name, bound)) = extra {
+            self.label_name(names.is_empty(), name);
+            write_value(bound, &mut self.text);
+        }
+        self.finish(start, names.is_empty() && extra.is_none(), part, value);
+    }
+
+    /// What stands before a label value: the end of the one before it and the name.
+    pub(super) fn label_name(&mut self, first: bool, name: &str) {
+        self.text.extend_from_slice(if first { b"{" } else { b"\"," });
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b"=\"");
+    }
+
+    /// Ends the label text that was written from `start` on; `bare` if there is none.
+    pub(super) fn finish(&mut self, start: usize, bare: bool, part: Part, value: f64) {
+        self.text.extend_from_slice(if bare { b" " } else { b"\"} " });
+        if self.text.len() > self.max_text {
+            self.text.truncate(start);
+            self.refused += 1;
+            return;
+        }
+        if self.runs.last().is_none_or(|run| run.family != self.open) {
+            self.begin_run();
+        }
+        let labels = self.span_from(start);
+        self.samples.push(Sample { labels, value, part });
+    }
+
+    pub(super) fn begin_run(&mut self) {
+        let at = self.runs.len() as u32;
+        let family = &mut self.families[self.open as usize];
+        match self.runs.get_mut(family.last_run as usize) {
+            Some(last) => last.next = at,
+            None => family.first_run = at,
+        }
+        family.last_run = at;
+        self.runs.push(Run { family: self.open, first: self.samples.len() as u32, next: NONE });
+    }
+}

@@ -1,0 +1,39 @@
+//! `check-config` looks at the program's own file and at the web configuration, and starts nothing.
+
+use super::support::{LIMIT, command};
+use exporter_testkit::fixture;
+use exporter_testkit::process::Process;
+
+#[test]
+fn both_files_are_checked() {
+    let dir = fixture::tree(&[
+        ("good.yml", "exporters: {node: [{name: a}]}"),
+        ("bad.yml", "exporters: {nodes: []}"),
+        ("web.yml", "rate_limit: {interval: 1s, burst: 1}"),
+        ("bad-web.yml", "basic_auth_users: {alice: hunter2}"),
+    ])
+    .unwrap();
+    let path = |file: &str| dir.path().join(file).display().to_string();
+    let config = |file: &str| format!("--config.file={}", path(file));
+    let web = |file: &str| format!("--web.config.file={}", path(file));
+    for (arguments, wrong) in [
+        (vec![path("good.yml")], None),
+        (vec![config("good.yml"), web("web.yml")], None),
+        (vec![path("bad.yml")], Some("\"nodes\"")),
+        (vec![config("good.yml"), web("bad-web.yml")], Some("basic_auth_users.alice")),
+        (vec![config("good.yml"), "--web.max-request=1".to_owned()], Some("--web.max-requests")),
+    ] {
+        let mut process = Process::spawn(command().arg("check-config").args(&arguments)).unwrap();
+        let code = process.wait_exit(LIMIT).unwrap().code();
+        let (stdout, stderr) = (process.stdout(), process.stderr());
+        match wrong {
+            None => {
+                assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "OK\n", ""), "{arguments:?}")
+            }
+            Some(part) => {
+                assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{stderr}");
+                assert!(stderr.contains(part) && !stderr.contains("hunter2"), "{part} in {stderr}");
+            }
+        }
+    }
+}
