@@ -29,5 +29,34 @@ mod write;
 pub use assembly::{Assembly, Dropped, Format, Options, Reason, Written};
 pub use family::{Desc, Dynamic, Family, Kind, is_label_name, is_metric_name};
 pub use label::LabelValue;
-pub use page::{FamilyHead, ForeignError, ForeignFamily, Page};
+pub use page::{FamilyHead, ForeignError, ForeignFamily, LabelSet, Page};
 pub use value::{SampleValue, write_value};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static IO: Family<3> = Family::counter("io_total", "Requests.", &["id", "name", "device"]);
+    static MEMORY: Family<3> = Family::gauge("memory_bytes", "Memory.", &["id", "name", "device"]);
+
+    #[test]
+    fn samples_share_label_sets_and_a_cleared_page_refuses_old_ones() {
+        let mut page = Page::new();
+        let set = page.label_set(None, [("id", &"/a" as &dyn LabelValue), ("name", &"x\"y")]).unwrap();
+        let disk = page.label_set(Some(set), [("device", &"sda" as &dyn LabelValue)]).unwrap();
+        page.put_set(&MEMORY, set, 1_u64);
+        page.put_set(&IO, disk, 2_u64);
+        assert_eq!(
+            page.label_set(None, [("a-b", &"" as &dyn LabelValue)]).unwrap_err(),
+            ForeignError::LabelName
+        );
+        let mut out = Vec::new();
+        Assembly::new().write(&[&page], &Options::new(Format::Text), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\nmemory_bytes{id=\"/a\",name=\"x\\\"y\"} 1\n"), "{text}");
+        assert!(text.contains("\nio_total{id=\"/a\",name=\"x\\\"y\",device=\"sda\"} 2\n"), "{text}");
+        page.clear();
+        page.put_set(&MEMORY, set, 1_u64);
+        assert_eq!((page.len(), page.refused()), (0, 1));
+    }
+}

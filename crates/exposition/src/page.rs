@@ -19,6 +19,8 @@ pub struct Page {
     runs: Vec<Run>,
     samples: Vec<Sample>,
     refused: u64,
+    /// Counts how often the page was cleared.
+    fill: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,14 @@ impl Part {
             Part::Count => "_count",
         }
     }
+}
+
+/// Labels that many samples of one page carry, written once; see [`Page::label_set`].
+#[derive(Clone, Copy, Debug)]
+pub struct LabelSet {
+    text: Span,
+    /// Tells a set of a page that was cleared since.
+    fill: u32,
 }
 
 /// A family as it stands on a page.
@@ -114,6 +124,7 @@ impl Page {
         self.runs.clear();
         self.samples.clear();
         self.refused = 0;
+        self.fill = self.fill.wrapping_add(1);
     }
 
     /// The number of samples.
@@ -140,6 +151,55 @@ impl Page {
     ) {
         self.open(family.desc());
         self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
+    }
+
+    /// Writes labels that many samples have in common: one text on the page, whatever their number. They extend `base`, an
+    /// earlier set. The set is good until the page is cleared, which a commit does.
+    ///
+    /// # Errors
+    /// [`ForeignError::LabelName`] for the first name that could not stand on a page.
+    pub fn label_set<'l>(
+        &mut self,
+        base: Option<LabelSet>,
+        labels: impl IntoIterator<Item = (&'l str, &'l dyn LabelValue)>,
+    ) -> Result<LabelSet, ForeignError> {
+        let start = self.text.len();
+        if let Some(Span { at, len }) = base.filter(|base| self.holds(base)).map(|base| base.text) {
+            self.text.extend_from_within(at as usize..(at + len) as usize);
+        }
+        for (name, label) in labels {
+            if !is_label_name(name) {
+                self.text.truncate(start);
+                return Err(ForeignError::LabelName);
+            }
+            self.label_name(self.text.len() == start, name);
+            label.write_escaped(&mut self.text);
+            self.text.push(b'"');
+        }
+        if self.text.len() > MAX_TEXT {
+            self.text.truncate(start);
+        }
+        Ok(LabelSet { text: self.span_from(start), fill: self.fill })
+    }
+
+    /// Puts one sample with the labels of a set, which stand for those of the declaration: one that has no value may be
+    /// left out.
+    pub fn put_set<const N: usize>(
+        &mut self,
+        family: &'static Family<N>,
+        set: LabelSet,
+        value: impl SampleValue,
+    ) {
+        if !self.holds(&set) {
+            self.refused += 1;
+            return;
+        }
+        self.open(family.desc());
+        self.samples.push(Sample { labels: set.text, value: value.to_f64(), part: Part::Plain });
+    }
+
+    fn holds(&self, set: &LabelSet) -> bool {
+        set.fill == self.fill && (set.text.at + set.text.len) as usize <= self.text.len()
     }
 
     /// Puts one sample of a family whose name is known now: prefix + `name` + suffix. Characters that no metric name
