@@ -24,13 +24,13 @@ mod source;
 
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
-pub use exposition::{Desc, Dynamic, Family, Kind, LabelValue, Page};
+pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Page};
 pub use flags::{Flag, Settings};
 pub use http::{App, AppOptions, Instance, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
-pub use run::{all_in_one, standalone};
+pub use run::{all_in_one, standalone, standalone_with};
 pub use secret::Secret;
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,

@@ -49,6 +49,7 @@ pub(crate) struct Plan {
 pub(crate) fn standalone(
     exporter: &'static Exporter,
     program: &'static str,
+    own_subcommands: &'static [Subcommand],
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
     let collectors = (exporter.collectors)();
@@ -56,9 +57,13 @@ pub(crate) fn standalone(
     flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
     flags.push(DISABLE_DEFAULTS);
     flags.extend((exporter.flags)());
-    let line = CommandLine::new(program, exporter.about, flags, collectors).subcommand(HEALTH, HEALTH_ABOUT);
+    let mut line =
+        CommandLine::new(program, exporter.about, flags, collectors).subcommand(HEALTH, HEALTH_ABOUT);
+    for subcommand in own_subcommands {
+        line = line.subcommand(subcommand.name, subcommand.about);
+    }
     let (settings, subcommand) = line.parse(arguments)?;
-    subcommands(subcommand, &[])?;
+    subcommands(subcommand, own_subcommands)?;
     log::init(settings.text("log.level"), settings.text("log.format"))?;
     let path = settings.text("web.telemetry-path").to_owned();
     if !path.starts_with('/') || path == "/" {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::Exit;
 use crate::exporter::Exporter;
 use crate::http::{App, serve};
-use crate::plan::{self, AllInOne, Plan};
+use crate::plan::{self, AllInOne, Plan, Subcommand};
 
 /// Threads for calls that block: the workers', stuck ones included, and the resolver's.
 const BLOCKING_THREADS: usize = 64;
@@ -19,7 +19,16 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Runs one exporter as a program of its own, with its peer's flags and port.
 pub fn standalone(exporter: &'static Exporter, program: &'static str) -> ExitCode {
-    end(program, plan::standalone(exporter, program, std::env::args_os()).and_then(execute))
+    standalone_with(exporter, program, &[])
+}
+
+/// The same with subcommands of its own.
+pub fn standalone_with(
+    exporter: &'static Exporter,
+    program: &'static str,
+    subcommands: &'static [Subcommand],
+) -> ExitCode {
+    end(program, plan::standalone(exporter, program, subcommands, std::env::args_os()).and_then(execute))
 }
 
 /// Runs several exporters in one process, as a config file says or as they discover themselves.
