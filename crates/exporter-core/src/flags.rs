@@ -43,6 +43,21 @@ impl Flag {
         Self { name, kind: FlagKind::Switch, default, help, hidden: false }
     }
 
+    /// `--NAME`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The value when nothing else is said.
+    pub const fn default_value(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it is for.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
     /// Left out of `--help`.
     #[must_use]
     pub const fn hidden(mut self) -> Self {

@@ -1,0 +1,12 @@
+//! Cgroups of either version: where they are, and what they say.
+
+mod files;
+mod layout;
+pub(crate) mod parse;
+mod scan;
+mod usage;
+
+pub(crate) use files::{Gone, Reader};
+pub(crate) use layout::Layout;
+pub(crate) use scan::scan;
+pub(crate) use usage::{Cgroup, Usage, Wanted};
