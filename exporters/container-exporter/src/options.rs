@@ -107,6 +107,7 @@ pub(crate) struct Options {
     pub(crate) feed: Option<Feed>,
     pub(crate) max_containers: usize,
     pub(crate) tombstone: Duration,
+    pub(crate) expected: Vec<String>,
     pub(crate) root: bool,
     pub(crate) device_wide: bool,
     pub(crate) procfs: PathBuf,
@@ -132,6 +133,7 @@ impl Options {
             feed,
             max_containers: settings.number("max-containers")?,
             tombstone: settings.duration("tombstone")?,
+            expected: split(settings.list("expect")),
             root: settings.switch("root") && !settings.switch("disable_root_cgroup_stats"),
             device_wide: settings.switch("compat-device-wide"),
             procfs: path("path.procfs"),
@@ -172,6 +174,16 @@ fn feed(settings: &Settings) -> Result<(Mode, Option<Feed>), ConfigError> {
         }
         other => Err(ConfigError::new(format!("--mode={other}: unknown; use auto, engine, meta or cgroup"))),
     }
+}
+
+fn split(lists: &[String]) -> Vec<String> {
+    lists
+        .iter()
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn endpoints(settings: &Settings) -> Vec<String> {

@@ -50,6 +50,15 @@ struct Life {
     count: u64,
 }
 
+/// What is known before anything is read.
+#[derive(Default)]
+struct Known {
+    tasks: Vec<Task>,
+    engines: Vec<(Arc<str>, EngineState)>,
+    tombstones: Vec<Tombstone>,
+    dropped: u64,
+}
+
 /// One container to be read.
 struct Task {
     container: Arc<Container>,
@@ -76,9 +85,9 @@ impl Containers {
         }
     }
 
-    fn tasks(&mut self) -> (Vec<Task>, Vec<(Arc<str>, EngineState)>, Vec<Tombstone>, u64) {
+    fn known(&mut self) -> Known {
         if self.options.mode == Mode::Cgroup {
-            return (self.scanned_tasks(), Vec::new(), Vec::new(), 0);
+            return Known { tasks: self.scanned_tasks(), ..Known::default() };
         }
         let mut state = self.cache.lock();
         let tasks = state.containers.values().map(|entry| Task {
@@ -93,7 +102,7 @@ impl Containers {
         let engines =
             state.engines.iter().map(|(endpoint, engine)| (endpoint.clone(), engine.clone())).collect();
         let tombstones = state.standing().cloned().collect();
-        (tasks, engines, tombstones, state.dropped)
+        Known { tasks, engines, tombstones, dropped: state.dropped }
     }
 
     fn scanned_tasks(&mut self) -> Vec<Task> {
@@ -183,7 +192,7 @@ impl BlockingSource for Containers {
             process: sink.wants(&PROCESS),
         };
         let network = sink.wants(&NETWORK);
-        let (mut tasks, engines, tombstones, dropped) = self.tasks();
+        let Known { mut tasks, engines, tombstones, dropped } = self.known();
         let mut trouble = self.layout.is_none();
         let mut seen = Vec::with_capacity(tasks.len());
         for task in tasks.iter_mut().filter(|task| task.container.state.is_alive()) {
@@ -239,6 +248,10 @@ impl BlockingSource for Containers {
             subjects: &subjects,
             tombstones: &tombstones,
             device_wide: self.options.device_wide,
+            expected: match engines.iter().any(|(_, engine)| engine.engine.is_some()) {
+                true => &self.options.expected,
+                false => &[],
+            },
             now,
             trouble,
             devices: &self.devices,

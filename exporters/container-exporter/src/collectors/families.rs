@@ -436,6 +436,7 @@ pub(crate) static STATE: Collector = Collector {
         FINISHED.desc(),
         OOM_KILLED.desc(),
         IMAGE_OUTDATED.desc(),
+        EXPECTED.desc(),
     ],
     dynamic: &[],
 };
@@ -466,6 +467,11 @@ pub(crate) static FINISHED: Family<9> = Family::gauge(
 );
 pub(crate) static OOM_KILLED: Family<9> =
     Family::gauge("container_oom_killed", "Whether its last end was for want of memory.", &BASE);
+pub(crate) static EXPECTED: Family<1> = Family::gauge(
+    "container_expected_running",
+    "Whether a container of the list of expected ones runs; with --expect.",
+    &["name"],
+);
 pub(crate) static IMAGE_OUTDATED: Family<9> = Family::gauge(
     "container_image_outdated",
     "Whether its image's tag names another image by now, on this host.",

@@ -39,6 +39,8 @@ pub(crate) struct Found<'a> {
     pub(crate) subjects: &'a [Subject<'a>],
     pub(crate) tombstones: &'a [Tombstone],
     pub(crate) device_wide: bool,
+    /// Containers that must run; none as long as no engine has said what runs.
+    pub(crate) expected: &'a [String],
     /// Unix seconds.
     pub(crate) now: f64,
     /// Whether a file was not as it should be, or a container could not be read.

@@ -17,6 +17,12 @@ pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
         facts(sink, &all);
         states(sink, &all);
         lives(sink, &all);
+        for expected in found.expected {
+            let runs = all
+                .iter()
+                .any(|(subject, _)| subject.container.state == State::Running && is(subject, expected));
+            sink.put(&EXPECTED, [expected], runs);
+        }
         Ok(())
     });
     sink.collector(&LAYERS, |sink| {
@@ -28,6 +34,14 @@ pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
         }
         Ok(())
     });
+}
+
+/// By name, or by what compose calls the service: its containers have a number behind that.
+fn is(subject: &Subject<'_>, expected: &str) -> bool {
+    const SERVICES: [&str; 2] =
+        ["container_label_com_docker_compose_service", "container_label_io_podman_compose_service"];
+    let service = subject.container.labels.iter().find(|(name, _)| SERVICES.contains(&name.as_str()));
+    subject.container.name == expected || service.is_some_and(|(_, service)| service == expected)
 }
 
 fn facts(sink: &mut Sink, all: &[(&Subject<'_>, LabelSet)]) {
