@@ -9,16 +9,30 @@ use crate::flags::{Flag, Settings, add_to, given, names};
 use crate::source::Collector;
 
 /// The flags that every program has, with the peers' names.
-pub(crate) fn common_flags() -> Vec<Flag> {
+pub fn common_flags() -> Vec<Flag> {
     vec![
-        Flag::list("web.listen-address", "Address to listen on, HOST:PORT; give it again for more."),
-        Flag::value("web.max-requests", "40", "Scrapes at once before 503 is answered; 0 is no limit."),
+        Flag::list(
+            "web.listen-address",
+            "Address to listen on, HOST:PORT or unix:/PATH; give it again for more.",
+        ),
+        Flag::switch(
+            "web.systemd-socket",
+            false,
+            "Listen on the sockets that systemd has opened (LISTEN_FDS), on nothing else.",
+        ),
+        Flag::value("web.config.file", "", "YAML file with TLS, passwords, headers and rate limit."),
+        Flag::value(
+            "web.max-requests",
+            "40",
+            "Pages collected at once before 503 is answered; 0 is no limit.",
+        ),
         Flag::switch("web.disable-exporter-metrics", false, "Leave process_* and promhttp_* out."),
         Flag::value(
             "web.max-series-per-family",
             "20000",
             "Series of one family beyond this are dropped and counted.",
         ),
+        Flag::switch("web.enable-lifecycle", false, "Reload at POST /-/reload; SIGHUP always does."),
         Flag::value("log.level", "info", "debug, info, warn or error."),
         Flag::value("log.format", "logfmt", "logfmt or json."),
     ]

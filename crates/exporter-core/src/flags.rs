@@ -17,6 +17,7 @@ pub struct Flag {
     pub(crate) default: &'static str,
     pub(crate) help: &'static str,
     pub(crate) hidden: bool,
+    pub(crate) file: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,33 +30,50 @@ pub(crate) enum FlagKind {
 impl Flag {
     /// `--name=VALUE`.
     pub const fn value(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::Value, default, help, hidden: false }
+        Self { name, kind: FlagKind::Value, default, help, hidden: false, file: false }
     }
 
     /// `--name=VALUE`, as often as one likes.
     pub const fn list(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::List, default: "", help, hidden: false }
+        Self { name, kind: FlagKind::List, default: "", help, hidden: false, file: false }
     }
 
     /// `--name` and `--no-name`.
     pub const fn switch(name: &'static str, on: bool, help: &'static str) -> Self {
         let default = if on { "true" } else { "false" };
-        Self { name, kind: FlagKind::Switch, default, help, hidden: false }
+        Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false }
     }
 
-    /// `--NAME`.
+    /// What it is where it is not given.
+    pub const fn default(&self) -> &'static str {
+        self.default
+    }
+
+    /// What it does.
+    pub const fn help(&self) -> &'static str {
+        self.help
+    }
+
+    /// Whether `--help` leaves it out.
+    pub const fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Its value is a file that is read when instances are made: a reload makes them anew when its content has changed.
+    #[must_use]
+    pub const fn file(mut self) -> Self {
+        self.file = true;
+        self
+    }
+
+    /// Its name, without dashes.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The value when nothing else is said.
-    pub const fn default_value(&self) -> &'static str {
-        self.default
-    }
-
-    /// What it is for.
-    pub const fn help(&self) -> &'static str {
-        self.help
+    /// Whether it is on or off, rather than a value.
+    pub const fn is_switch(&self) -> bool {
+        matches!(self.kind, FlagKind::Switch)
     }
 
     /// Left out of `--help`.
@@ -126,6 +144,11 @@ impl Settings {
         self.text(name) == "true"
     }
 
+    /// Sets a value, for one target that a URL names.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), vec![value.to_owned()]);
+    }
+
     /// Whether it was set, to whatever.
     pub fn is_set(&self, name: &str) -> bool {
         self.values.contains_key(name)
@@ -164,6 +187,11 @@ impl Settings {
         })
     }
 
+    /// All that was given, to compare.
+    pub(crate) fn fingerprint(&self) -> impl Iterator<Item = String> + '_ {
+        self.values.iter().map(|(name, values)| format!("{name}={values:?}"))
+    }
+
     /// Whether a collector is on: by its own flag, else by default.
     pub fn enabled(&self, collector: &Collector) -> bool {
         let name = format!("collector.{}", collector.name);
@@ -183,7 +211,7 @@ fn negated(name: String, value: String) -> (String, String) {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {

@@ -6,7 +6,9 @@
 //! how long. Nothing here knows a concrete exporter or a client library.
 #![forbid(unsafe_code)]
 
+mod blueprint;
 mod build;
+mod catalogue;
 mod cli;
 mod config;
 mod exporter;
@@ -14,19 +16,22 @@ mod flags;
 mod health;
 mod http;
 pub mod log;
+mod notify;
 mod plan;
 pub mod probe;
-mod prom;
+pub mod prom;
 mod registry;
 mod run;
 mod secret;
 mod source;
 
+pub use catalogue::{CatalogueRow, own_catalogue};
+pub use cli::common_flags;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Page};
 pub use flags::{Flag, Settings};
-pub use http::{App, AppOptions, Instance, serve};
+pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};

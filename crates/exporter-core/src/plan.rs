@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use crate::blueprint::{self, Blueprint, hostname};
 use crate::cli::{Call, CommandLine, Exit, common_flags};
-use crate::config::{ConfigFile, Setting};
-use crate::exporter::{ConfigError, Discovered, Exporter};
+use crate::exporter::{ConfigError, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
-use crate::http::{App, AppOptions, Instance};
-use crate::registry::Registry;
+use crate::http::{App, AppOptions};
 use crate::{health, log};
 
+const CHECK: &str = "check-config";
+const CHECK_ABOUT: &str =
+    "Load what the same flags would load, print OK or what is wrong, and exit; or check one FILE.";
 const HEALTH: &str = "health";
-const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if it answers 200; for container health checks.";
+const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if the server is alive; for container health checks.";
 
 /// A subcommand: takes its arguments, returns what to print.
 #[derive(Debug)]
@@ -44,12 +46,12 @@ pub struct AllInOne {
 pub(crate) struct Plan {
     pub(crate) app: Arc<App>,
     pub(crate) listen: Vec<String>,
+    pub(crate) systemd_socket: bool,
 }
 
 pub(crate) fn standalone(
     exporter: &'static Exporter,
     program: &'static str,
-    own_subcommands: &'static [Subcommand],
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
     let collectors = (exporter.collectors)();
@@ -57,20 +59,18 @@ pub(crate) fn standalone(
     flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
     flags.push(DISABLE_DEFAULTS);
     flags.extend((exporter.flags)());
-    let mut line =
-        CommandLine::new(program, exporter.about, flags, collectors).subcommand(HEALTH, HEALTH_ABOUT);
-    for subcommand in own_subcommands {
-        line = line.subcommand(subcommand.name, subcommand.about);
-    }
-    let (settings, subcommand) = line.parse(arguments)?;
-    subcommands(subcommand, own_subcommands)?;
-    log::init(settings.text("log.level"), settings.text("log.format"))?;
+    let line = CommandLine::new(program, exporter.about, flags, collectors)
+        .subcommand(HEALTH, HEALTH_ABOUT)
+        .subcommand(CHECK, CHECK_ABOUT);
+    let (settings, check) = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
     if !path.starts_with('/') || path == "/" {
         return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
     }
-    let instance = instance(exporter, hostname(), path, &settings)?;
-    plan(program, None, format!(":{}", exporter.default_port), vec![instance], &settings)
+    let default_listen = format!(":{}", exporter.default_port);
+    let blueprint = Blueprint::new(exporter, hostname(), path, settings.clone());
+    let plan = plan(program, None, default_listen, &settings, Box::new(move || Ok(vec![blueprint.clone()])))?;
+    if check { Err(fine()) } else { Ok(plan) }
 }
 
 pub(crate) fn all_in_one(
@@ -79,28 +79,74 @@ pub(crate) fn all_in_one(
 ) -> Result<Plan, Exit> {
     let mut flags = common_flags();
     flags.push(Flag::value("config.file", "", "YAML file that says which instances to serve."));
-    let mut line =
-        CommandLine::new(program.program, program.about, flags, Vec::new()).subcommand(HEALTH, HEALTH_ABOUT);
+    let mut line = CommandLine::new(program.program, program.about, flags, Vec::new())
+        .subcommand(HEALTH, HEALTH_ABOUT)
+        .subcommand(CHECK, CHECK_ABOUT);
     for subcommand in program.subcommands {
         line = line.subcommand(subcommand.name, subcommand.about);
     }
-    let (settings, subcommand) = line.parse(arguments)?;
-    subcommands(subcommand, program.subcommands)?;
-    log::init(settings.text("log.level"), settings.text("log.format"))?;
-    let instances = match settings.text("config.file") {
-        "" => discovered(program)?,
-        path => configured(program, path)?,
+    let (settings, check) = parsed(&line, arguments, program.subcommands, "config.file")?;
+    let file = settings.text("config.file").to_owned();
+    let blueprints: Blueprints = match file.as_str() {
+        "" => {
+            let found = blueprint::discovered(program)?;
+            Box::new(move || Ok(found.clone()))
+        }
+        _ => Box::new(move || blueprint::configured(program, &file)),
     };
     let own_path = Some("/metrics".to_owned());
-    plan(program.program, own_path, program.default_listen.to_owned(), instances, &settings)
+    let plan = plan(program.program, own_path, program.default_listen.to_owned(), &settings, blueprints)?;
+    if check { Err(fine()) } else { Ok(plan) }
 }
+
+/// Parses the command line, does what a subcommand says, and switches the log on. The second value says that the
+/// configuration is only to be checked: with the flags that stand before or behind `check-config`, or one file, which is
+/// then taken for `file_flag`.
+fn parsed(
+    line: &CommandLine,
+    arguments: impl IntoIterator<Item = OsString>,
+    known: &[Subcommand],
+    file_flag: &str,
+) -> Result<(Settings, bool), Exit> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let mut check = arguments.get(1).is_some_and(|first| first == CHECK);
+    if check {
+        arguments.remove(1);
+        if let [_, file] = arguments.as_mut_slice()
+            && !file.as_encoded_bytes().starts_with(b"-")
+        {
+            let mut flag = OsString::from(format!("--{file_flag}="));
+            flag.push(&*file);
+            *file = flag;
+        }
+    }
+    let (settings, subcommand) = line.parse(arguments)?;
+    match subcommand {
+        Some((name, arguments)) if name == CHECK && arguments.is_empty() => check = true,
+        Some((name, _)) if name == CHECK => {
+            return Err(Exit::Usage("check-config: put a file's name, or the flags, behind it".to_owned()));
+        }
+        other => subcommands(other, known)?,
+    }
+    let level = settings.text("log.level");
+    // The one line that a check prints is its result; the level is still checked.
+    log::init(if check && level == "info" { "error" } else { level }, settings.text("log.format"))?;
+    Ok((settings, check))
+}
+
+fn fine() -> Exit {
+    Exit::Printed("OK\n".to_owned())
+}
+
+/// Says what to serve; asked again at each reload.
+type Blueprints = Box<dyn Fn() -> Result<Vec<Blueprint>, ConfigError> + Send + Sync>;
 
 fn plan(
     program: &'static str,
     own_path: Option<String>,
     default_listen: String,
-    instances: Vec<Instance>,
     settings: &Settings,
+    blueprints: Blueprints,
 ) -> Result<Plan, Exit> {
     let options = AppOptions {
         program,
@@ -108,12 +154,24 @@ fn plan(
         own_metrics: !settings.switch("web.disable-exporter-metrics"),
         max_requests: settings.number("web.max-requests")?,
         family_cap: settings.number("web.max-series-per-family")?,
+        lifecycle: settings.switch("web.enable-lifecycle"),
     };
     let listen = match settings.list("web.listen-address") {
         [] => vec![default_listen],
         given => given.to_vec(),
     };
-    Ok(Plan { app: Arc::new(App::new(options, instances)), listen })
+    let instances = blueprint::build(&blueprints()?, &[])?;
+    let mut app = App::new(options, instances)
+        .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
+    match settings.text("web.config.file") {
+        "" => {}
+        file => {
+            let named = |error| Exit::Usage(format!("--web.config.file: {error}"));
+            app = app.with_web_config(file).map_err(named)?;
+        }
+    }
+    let systemd_socket = settings.switch("web.systemd-socket");
+    Ok(Plan { app: Arc::new(app), listen, systemd_socket })
 }
 
 fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {
@@ -131,94 +189,4 @@ fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {
         }),
         None => Err(Exit::Usage(format!("unknown subcommand {name}"))),
     }
-}
-
-fn instance(
-    exporter: &'static Exporter,
-    name: String,
-    path: String,
-    settings: &Settings,
-) -> Result<Instance, ConfigError> {
-    let registry = Registry::new(exporter.namespace, (exporter.sources)(settings)?)?;
-    Ok(Instance { exporter, name, path, registry })
-}
-
-fn discovered(program: &AllInOne) -> Result<Vec<Instance>, ConfigError> {
-    let mut instances = Vec::new();
-    for exporter in program.exporters {
-        if let Some(Discovered { what, settings }) = (exporter.discover)() {
-            tracing::info!(exporter = exporter.name, what, "found");
-            let path = format!("/{}/metrics", exporter.name);
-            instances.push(instance(exporter, hostname(), path, &exporter_settings(exporter, settings)?)?);
-        }
-    }
-    Ok(instances)
-}
-
-fn configured(program: &AllInOne, path: &str) -> Result<Vec<Instance>, Exit> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Exit::Usage(format!("--config.file={path}: {error}")))?;
-    let file = |error: ConfigError| ConfigError::new(format!("{path}: {error}"));
-    let mut instances: Vec<Instance> = Vec::new();
-    for (kind, entries) in ConfigFile::parse(&text).map_err(file)?.exporters.0 {
-        let Some(exporter) = program.exporters.iter().find(|exporter| exporter.name == kind) else {
-            let known: Vec<_> = program.exporters.iter().map(|exporter| exporter.name).collect();
-            return Err(Exit::Usage(format!(
-                "{path}: unknown exporter {kind:?}; known: {}",
-                known.join(", ")
-            )));
-        };
-        for entry in entries {
-            let place = |error: ConfigError| ConfigError::new(format!("{path}: {kind}: {error}"));
-            let one = configured_instance(exporter, entry.0).map_err(place)?;
-            if instances.iter().any(|other| other.path == one.path) {
-                return Err(Exit::Usage(format!("{path}: two instances at {}: give each a name", one.path)));
-            }
-            instances.push(one);
-        }
-    }
-    Ok(instances)
-}
-
-fn configured_instance(
-    exporter: &'static Exporter,
-    entry: Vec<(String, Setting)>,
-) -> Result<Instance, ConfigError> {
-    let mut name = None;
-    let mut given = Vec::new();
-    for (key, setting) in entry {
-        if key == "name" {
-            name = setting.0.into_iter().next();
-        } else {
-            given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
-        }
-    }
-    let path = match &name {
-        None => format!("/{}/metrics", exporter.name),
-        Some(name)
-            if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) =>
-        {
-            format!("/{}/{name}/metrics", exporter.name)
-        }
-        Some(name) => {
-            return Err(ConfigError::new(format!(
-                "name {name:?}: only letters, digits, dot, dash and underscore"
-            )));
-        }
-    };
-    let settings = exporter_settings(exporter, given)?;
-    instance(exporter, name.unwrap_or_else(hostname), path, &settings)
-}
-
-fn exporter_settings(
-    exporter: &Exporter,
-    given: impl IntoIterator<Item = (String, String)>,
-) -> Result<Settings, ConfigError> {
-    let mut flags = (exporter.flags)();
-    flags.push(DISABLE_DEFAULTS);
-    Settings::new(&flags, &(exporter.collectors)(), given)
-}
-
-fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,16 +1,18 @@
 //! Programs: one exporter with its peer's flags, or several in one process.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Exit;
 use crate::exporter::Exporter;
-use crate::http::{App, serve};
-use crate::plan::{self, AllInOne, Plan, Subcommand};
+use crate::http::{App, Listener, serve};
+use crate::notify;
+use crate::plan::{self, AllInOne, Plan};
 
 /// Threads for calls that block: the workers', stuck ones included, and the resolver's.
 const BLOCKING_THREADS: usize = 64;
@@ -19,16 +21,16 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 
 /// Runs one exporter as a program of its own, with its peer's flags and port.
 pub fn standalone(exporter: &'static Exporter, program: &'static str) -> ExitCode {
-    standalone_with(exporter, program, &[])
+    standalone_with(exporter, program, std::env::args_os())
 }
 
-/// The same with subcommands of its own.
+/// The same with other arguments (the first is the program), for a peer whose command line is not like ours.
 pub fn standalone_with(
     exporter: &'static Exporter,
     program: &'static str,
-    subcommands: &'static [Subcommand],
+    arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
-    end(program, plan::standalone(exporter, program, subcommands, std::env::args_os()).and_then(execute))
+    end(program, plan::standalone(exporter, program, arguments).and_then(execute))
 }
 
 /// Runs several exporters in one process, as a config file says or as they discover themselves.
@@ -65,46 +67,43 @@ fn execute(plan: Plan) -> Result<(), Exit> {
 }
 
 async fn run(plan: Plan) -> Result<(), Exit> {
-    let mut listeners = Vec::new();
-    for address in &plan.listen {
-        let listener = listen(address).await.map_err(|error| {
-            Exit::Failed(format!(
-                "cannot listen on {address}: {error}; choose another with --web.listen-address"
-            ))
-        })?;
-        listeners.push(listener);
-    }
+    let listeners = listeners(&plan).await?;
     let shutdown = shutdown().map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
     for listener in &listeners {
         announce(&plan.app, listener);
     }
-    serve(plan.app, listeners, shutdown).await;
+    let reloads = tokio::spawn(reload_at_hangup(plan.app.clone()));
+    notify::tell("READY=1");
+    serve(plan.app, listeners, async {
+        shutdown.await;
+        notify::tell("STOPPING=1");
+    })
+    .await;
+    reloads.abort();
     Ok(())
 }
 
-/// `:9100` is all addresses of both families, as in Go.
-async fn listen(address: &str) -> std::io::Result<TcpListener> {
-    match address.strip_prefix(':') {
-        // A machine without IPv6 has no `[::]`.
-        Some(port) => match TcpListener::bind(format!("[::]:{port}")).await {
-            Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
-                TcpListener::bind(format!("0.0.0.0:{port}")).await
-            }
-            bound => bound,
-        },
-        None => TcpListener::bind(address).await,
+async fn listeners(plan: &Plan) -> Result<Vec<Listener>, Exit> {
+    if plan.systemd_socket {
+        return Listener::inherited().map_err(|error| Exit::Failed(format!("--web.systemd-socket: {error}")));
     }
+    let mut listeners = Vec::new();
+    for address in &plan.listen {
+        listeners.push(Listener::bind(address).await.map_err(|error| {
+            Exit::Failed(format!(
+                "cannot listen on {address}: {error}; choose another with --web.listen-address"
+            ))
+        })?);
+    }
+    Ok(listeners)
 }
 
-fn announce(app: &App, listener: &TcpListener) {
-    let Ok(address) = listener.local_addr() else { return };
-    let address = match address.ip() {
-        ip if ip.is_unspecified() => format!("127.0.0.1:{}", address.port()),
-        _ => address.to_string(),
-    };
-    tracing::info!(url = format!("http://{address}/"), "listening");
-    for instance in app.instances() {
-        let url = format!("http://{address}{}", instance.path);
+fn announce(app: &App, listener: &Listener) {
+    let at = if listener.is_unix() { listener.to_string() } else { format!("{}://{listener}", app.scheme()) };
+    let separator = if listener.is_unix() { " " } else { "" };
+    tracing::info!(url = format!("{at}{separator}/"), "listening");
+    for instance in app.instances().iter() {
+        let url = format!("{at}{separator}{}", instance.path);
         let collectors = instance.registry.collectors().count();
         tracing::info!(
             exporter = instance.exporter.name,
@@ -113,6 +112,14 @@ fn announce(app: &App, listener: &TcpListener) {
             collectors,
             "serving"
         );
+    }
+}
+
+async fn reload_at_hangup(app: Arc<App>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        // The result is logged and counted.
+        let _ = app.clone().reload().await;
     }
 }
 

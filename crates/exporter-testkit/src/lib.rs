@@ -6,6 +6,7 @@
 //! ended again, by its process id, when its value is dropped.
 
 pub mod alertmanager;
+pub mod docker;
 mod error;
 pub mod fixture;
 pub mod golden;

@@ -16,6 +16,13 @@ pub struct Prometheus {
     process: Process,
     dir: TempDir,
     port: Port,
+    api: Api,
+}
+
+/// The HTTP API of any running Prometheus.
+#[derive(Debug)]
+pub struct Api {
+    base: String,
 }
 
 /// One scrape target as Prometheus sees it.
@@ -61,7 +68,8 @@ impl Prometheus {
             .arg(format!("--web.listen-address={}", port.address()))
             .args(["--web.enable-lifecycle", "--log.level=warn"]);
         let process = Process::spawn(&mut command)?;
-        let mut prometheus = Prometheus { process, dir, port };
+        let api = Api::new(format!("http://{}", port.address()));
+        let mut prometheus = Prometheus { process, dir, port, api };
         let ready = prometheus.url("/-/ready");
         prometheus.process.wait_http(&ready, limit)?;
         Ok(prometheus)
@@ -77,61 +85,24 @@ impl Prometheus {
         &self.dir
     }
 
-    /// `data` of this API path's answer (`/api/v1/...`).
+    /// As [`Api::get`].
     pub fn api(&self, path: &str) -> Result<Value> {
-        let answer = http::get(&self.url(path), &[])?;
-        let mut json: Value = serde_json::from_slice(&answer.body).map_err(Error::context(format!(
-            "{path} answered {}: {}",
-            answer.status,
-            answer.text()
-        )))?;
-        if json["status"] != "success" {
-            return Err(Error::new(format!("{path}: {}", json["error"])));
-        }
-        Ok(json["data"].take())
+        self.api.get(path)
     }
 
-    /// An instant query's series. A scalar is one series without labels.
+    /// As [`Api::query`].
     pub fn query(&self, expr: &str) -> Result<Vec<Sample>> {
-        let data = self.api(&format!("/api/v1/query?query={}", encode(expr)))?;
-        let value = |pair: &Value| pair[1].as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
-        match data["resultType"].as_str() {
-            Some("vector") => Ok(list(&data["result"])
-                .iter()
-                .map(|series| Sample { labels: labels(&series["metric"]), value: value(&series["value"]) })
-                .collect()),
-            Some("scalar") => Ok(vec![Sample { labels: Vec::new(), value: value(&data["result"]) }]),
-            other => Err(Error::new(format!("{expr}: result type {other:?} is not for an instant query"))),
-        }
+        self.api.query(expr)
     }
 
-    /// Type and help by family, as scraped: `(name, type, help)`, sorted.
+    /// As [`Api::metadata`].
     pub fn metadata(&self) -> Result<Vec<(String, String, String)>> {
-        let data = self.api("/api/v1/metadata")?;
-        let mut all: Vec<_> = data
-            .as_object()
-            .into_iter()
-            .flatten()
-            .flat_map(|(name, entries)| {
-                list(entries).iter().map(|e| (name.clone(), text(&e["type"]), text(&e["help"])))
-            })
-            .collect();
-        all.sort();
-        Ok(all)
+        self.api.metadata()
     }
 
-    /// All active targets.
+    /// As [`Api::targets`].
     pub fn targets(&self) -> Result<Vec<Target>> {
-        let data = self.api("/api/v1/targets?state=active")?;
-        Ok(list(&data["activeTargets"])
-            .iter()
-            .map(|target| Target {
-                job: text(&target["labels"]["job"]),
-                instance: text(&target["labels"]["instance"]),
-                health: text(&target["health"]),
-                last_error: text(&target["lastError"]),
-            })
-            .collect())
+        self.api.targets()
     }
 
     /// Waits until `count` targets are there and all of them up.
@@ -168,6 +139,70 @@ impl Prometheus {
         });
         let said = |error| Error::new(format!("{error}\nprometheus said:\n{}", self.process.stderr()));
         outcome.and_then(|inner| inner).map_err(said)
+    }
+}
+
+impl Api {
+    /// The one at `http://HOST:PORT`.
+    pub fn new(base: impl Into<String>) -> Api {
+        Api { base: base.into() }
+    }
+
+    /// `data` of this API path's answer (`/api/v1/...`).
+    pub fn get(&self, path: &str) -> Result<Value> {
+        let answer = http::get(&format!("{}{path}", self.base), &[])?;
+        let mut json: Value = serde_json::from_slice(&answer.body).map_err(Error::context(format!(
+            "{path} answered {}: {}",
+            answer.status,
+            answer.text()
+        )))?;
+        if json["status"] != "success" {
+            return Err(Error::new(format!("{path}: {}", json["error"])));
+        }
+        Ok(json["data"].take())
+    }
+
+    /// An instant query's series. A scalar is one series without labels.
+    pub fn query(&self, expr: &str) -> Result<Vec<Sample>> {
+        let data = self.get(&format!("/api/v1/query?query={}", encode(expr)))?;
+        let value = |pair: &Value| pair[1].as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
+        match data["resultType"].as_str() {
+            Some("vector") => Ok(list(&data["result"])
+                .iter()
+                .map(|series| Sample { labels: labels(&series["metric"]), value: value(&series["value"]) })
+                .collect()),
+            Some("scalar") => Ok(vec![Sample { labels: Vec::new(), value: value(&data["result"]) }]),
+            other => Err(Error::new(format!("{expr}: result type {other:?} is not for an instant query"))),
+        }
+    }
+
+    /// Type and help by family, as scraped: `(name, type, help)`, sorted.
+    pub fn metadata(&self) -> Result<Vec<(String, String, String)>> {
+        let data = self.get("/api/v1/metadata")?;
+        let mut all: Vec<_> = data
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(name, entries)| {
+                list(entries).iter().map(|e| (name.clone(), text(&e["type"]), text(&e["help"])))
+            })
+            .collect();
+        all.sort();
+        Ok(all)
+    }
+
+    /// All active targets.
+    pub fn targets(&self) -> Result<Vec<Target>> {
+        let data = self.get("/api/v1/targets?state=active")?;
+        Ok(list(&data["activeTargets"])
+            .iter()
+            .map(|target| Target {
+                job: text(&target["labels"]["job"]),
+                instance: text(&target["labels"]["instance"]),
+                health: text(&target["health"]),
+                last_error: text(&target["lastError"]),
+            })
+            .collect())
     }
 }
 

@@ -30,7 +30,7 @@ impl Received {
     }
 }
 
-/// A server on a loopback port that answers every POST with 200 and keeps it.
+/// A server on a port of its own that answers every POST with 200 and keeps it.
 #[derive(Debug)]
 pub struct Sink {
     address: SocketAddr,
@@ -40,9 +40,14 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts it on a port the system picks: nobody needs to know it beforehand.
+    /// Starts it on loopback, on a port the system picks: nobody needs to know it beforehand.
     pub fn start() -> Result<Sink> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Sink::start_at("127.0.0.1")
+    }
+
+    /// The same on another address of this machine, where containers reach it.
+    pub fn start_at(address: &str) -> Result<Sink> {
+        let listener = TcpListener::bind((address, 0)).map_err(Error::context(address))?;
         let (address, received) = (listener.local_addr()?, Arc::default());
         let ending = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
@@ -60,7 +65,7 @@ impl Sink {
         Ok(Sink { address, received, ending, thread: Some(thread) })
     }
 
-    /// `http://127.0.0.1:PORT/PATH`.
+    /// `http://ADDRESS:PORT/PATH`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{}", self.address, path.trim_start_matches('/'))
     }

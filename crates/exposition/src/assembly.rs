@@ -135,7 +135,7 @@ impl Assembly {
         let mut written = Written::default();
         self.sort(pages, options);
         let order = std::mem::take(&mut self.order);
-        for entries in order.chunk_by(|a, b| head(pages, a).name == head(pages, b).name) {
+        for entries in order.chunk_by(|a, b| name(pages, a) == name(pages, b)) {
             self.family(pages, entries, options, out, &mut written);
         }
         self.order = order;
@@ -160,7 +160,7 @@ impl Assembly {
                 }
             }
         }
-        self.order.sort_by(|a, b| head(pages, a).name.cmp(head(pages, b).name));
+        self.order.sort_by(|a, b| name(pages, a).cmp(name(pages, b)));
     }
 
     fn family(
@@ -180,7 +180,7 @@ impl Assembly {
         self.seen.clear();
         let mut count = 0;
         for entry in entries {
-            if !same_kind(head(pages, entry).kind, family.kind) {
+            if entries.len() > 1 && !same_kind(head(pages, entry).kind, family.kind) {
                 written.drop(family.name, Reason::TypeConflict, samples(pages, entry).len() as u64);
                 continue;
             }
@@ -233,6 +233,10 @@ fn same_kind(a: Kind, b: Kind) -> bool {
 
 fn head<'a>(pages: &[&'a Page], entry: &Entry) -> FamilyHead<'a> {
     pages[entry.page as usize].head(entry.run as usize)
+}
+
+fn name<'a>(pages: &[&'a Page], entry: &Entry) -> &'a [u8] {
+    pages[entry.page as usize].name(entry.run as usize)
 }
 
 fn samples<'a>(pages: &[&'a Page], entry: &Entry) -> &'a [Sample] {

@@ -27,6 +27,12 @@ impl LabelValue for String {
     }
 }
 
+impl LabelValue for std::borrow::Cow<'_, str> {
+    fn write_escaped(&self, out: &mut Vec<u8>) {
+        escape(self.as_bytes(), out);
+    }
+}
+
 impl LabelValue for [u8] {
     fn write_escaped(&self, out: &mut Vec<u8>) {
         for chunk in self.utf8_chunks() {

@@ -23,6 +23,7 @@ mod assembly;
 mod family;
 mod label;
 mod page;
+pub mod parse;
 mod value;
 mod write;
 

@@ -38,6 +38,7 @@ fn command() -> Command {
         .subcommand(bench_command())
         .subcommand(Command::new(bench::SUBCOMMAND).hide(true).arg(Arg::new("job").required(true)))
         .subcommand(Command::new("catalogue").about("Print every family of every exporter as a table"))
+        .subcommand(Command::new("docs").about("Write docs/metrics and docs/flags from the declarations"))
 }
 
 fn bench_command() -> Command {
@@ -68,7 +69,8 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
             return test::run(&args);
         }
         Some(("lint", _)) => return lint::run(),
-        Some(("catalogue", _)) => say(catalogue::tsv().trim_end()),
+        Some(("catalogue", _)) => say(catalogue::tsv(&crate::repo::root())?.trim_end()),
+        Some(("docs", _)) => crate::docs::write(&crate::repo::root())?,
         Some(("bench", args)) => return bench::run(&bench_options(args)),
         Some((bench::SUBCOMMAND, args)) => return bench::inside(&text(args, "job")),
         // clap lets no other name through.

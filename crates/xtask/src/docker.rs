@@ -23,11 +23,7 @@ pub(crate) fn ensure() -> Result<Option<Process>> {
     }
     if is_running() {
         // Somebody's daemon that is starting; a second one would fight it for the same files.
-        wait::until(
-            "the running dockerd to answer",
-            LIMIT,
-            || if answers() { Ok(()) } else { Err(silent()) },
-        )?;
+        wait::until("the running dockerd to answer", LIMIT, look)?;
         return Ok(None);
     }
     let Some(program) = shell::find("dockerd") else { bail!("dockerd is missing: run `cargo xtask setup`") };
@@ -38,8 +34,14 @@ pub(crate) fn ensure() -> Result<Option<Process>> {
     }
     say("test: starting dockerd for the time of the tests");
     let mut daemon = Process::spawn(&mut Command::new(program))?;
-    daemon.until("dockerd to answer", LIMIT, || if answers() { Ok(()) } else { Err(silent()) })?;
-    Ok(Some(daemon))
+    let Err(error) = daemon.until("dockerd to answer", LIMIT, look) else { return Ok(Some(daemon)) };
+    drop(daemon);
+    // Another run may have started one in the same moment; the later one gives way by itself.
+    if is_running() {
+        wait::until("the other dockerd to answer", LIMIT, look)?;
+        return Ok(None);
+    }
+    Err(error.into())
 }
 
 fn answers() -> bool {
@@ -47,8 +49,8 @@ fn answers() -> bool {
     shell::succeeds(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]))
 }
 
-fn silent() -> Error {
-    Error::new("docker version fails")
+fn look() -> exporter_testkit::Result {
+    if answers() { Ok(()) } else { Err(Error::new("docker version fails")) }
 }
 
 fn is_running() -> bool {

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod contract;
 mod docker;
+pub mod docs;
 mod lint;
 pub mod repo;
 mod say;

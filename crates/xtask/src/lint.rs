@@ -50,7 +50,7 @@ fn tidy() -> Result<()> {
 
 /// The contract, over this repository.
 fn contract() -> Result<()> {
-    none(&contract::check(&repo::root(), &Catalogue::from_rows(&catalogue::rows())?)?)
+    none(&contract::check(&repo::root(), &Catalogue::from_rows(&catalogue::rows(&repo::root())?)?)?)
 }
 
 fn licences() -> Result<()> {

@@ -6,7 +6,7 @@ use xtask::tidy;
 const ROOT: &str = "[workspace]\n\n[workspace.dependencies]\ntoy = { path = \"crates/toy\" }\n\n\
     anyhow = { version = \"1\", default-features = false }\nserde_yaml = { version = \"0.10\" }\n\n[profile.release]\n";
 const CRATE: &str = "[package]\nname = \"NAME\"\ndescription = \"A toy\"\nversion.workspace = true\n\
-    edition.workspace = true\nrust-version.workspace = true\nlicense.workspace = true\nrepository.workspace = true\n\
+    edition.workspace = true\nrust-version.workspace = true\nlicense.workspace = true\n\
     publish.workspace = true\n\n[lints]\nworkspace = true\n\n[dependencies]\nanyhow = { workspace = true }\n";
 
 fn violations(file: &str, change: impl Fn(&str) -> String) -> Result<Vec<String>> {
@@ -82,7 +82,7 @@ fn no_path_of_one_machine() -> Result {
 fn crates_inherit() -> Result {
     let cut = |line: &'static str| move |text: &str| text.replacen(line, "", 1);
     let file = "crates/toy/Cargo.toml";
-    for key in ["version", "edition", "rust-version", "license", "repository", "publish"] {
+    for key in ["version", "edition", "rust-version", "license", "publish"] {
         let line = format!("\n{key}.workspace = true");
         one(file, |text| text.replacen(&line, "", 1), &format!("must have {key}.workspace"))?;
     }

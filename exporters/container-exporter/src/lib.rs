@@ -8,6 +8,7 @@
 mod cache;
 mod cgroup;
 mod collectors;
+mod devices;
 mod engine;
 mod feed;
 mod labels;
@@ -15,19 +16,22 @@ mod meta;
 mod model;
 mod netdev;
 mod options;
+mod program;
+mod scanned;
 mod source;
 mod text;
 
 pub use meta::meta;
+pub use program::program;
 
-use exporter_core::{Discovered, Exporter, Subcommand};
+use exporter_core::{Discovered, Exporter};
 
 /// The container exporter.
 pub static EXPORTER: Exporter = Exporter {
     name: "container",
     namespace: "container",
     default_port: 8080,
-    about: "Container metrics under cAdvisor's names.",
+    about: "Container metrics under cAdvisor's names. `container-exporter meta --help`: the process that alone asks engines.",
     collectors: collectors::all,
     flags: options::flags,
     sources: collectors::sources,
@@ -38,10 +42,3 @@ pub static EXPORTER: Exporter = Exporter {
         Some(Discovered { what: socket.to_owned(), settings: Vec::new() })
     },
 };
-
-/// What the program does beside serving.
-pub static SUBCOMMANDS: &[Subcommand] = &[Subcommand {
-    name: "meta",
-    about: "Ask container engines, and tell exporters what is harmless; the only process that needs an engine's socket.",
-    run: meta,
-}];

@@ -76,7 +76,7 @@ fn help(flags: &[Flag]) -> String {
         "Asks container engines and tells exporters what is harmless, over a socket of its own.\n\n"
             .to_owned();
     for flag in flags {
-        text += &format!("  --{} (default {:?})\n      {}\n", flag.name(), flag.default_value(), flag.help());
+        text += &format!("  --{} (default {:?})\n      {}\n", flag.name(), flag.default(), flag.help());
     }
     text
 }

@@ -67,6 +67,7 @@ pub(crate) fn flags() -> Vec<Flag> {
         Flag::value("meta.socket", "", "Socket of `container-exporter meta`, instead of an engine's."),
         Flag::value("docker", "", "The peer's name for --endpoint.").hidden(),
         Flag::value("podman", "", "The peer's name for --endpoint.").hidden(),
+        Flag::list("expect", "Containers that must run, by name or compose service, comma-separated."),
         Flag::value(
             "tombstone",
             "5m",

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::{self, Cache, Counts, EngineState, Tombstone, unix};
-use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted, scan};
+use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted};
 use crate::collectors::{self, CPU, DISK_IO, Found, MEMORY, NETWORK, OOM, PRESSURE, PROCESS, Subject};
-use crate::model::{Container, State};
+use crate::devices::Devices;
+use crate::model::Container;
 use crate::netdev::{self, Counters};
 use crate::options::{Mode, Options};
+use crate::scanned::Scanned;
 use crate::text::{fields, integer, lines};
-
-/// How old the list of cgroup directories may be.
-const SCAN_AGE: Duration = Duration::from_secs(5);
 
 /// Reads all containers' cgroups.
 pub(crate) struct Containers {
@@ -337,95 +336,6 @@ impl Task {
 /// One that shares another's network would count it twice; the host's is on id="/".
 fn has_own_network(container: &Container) -> bool {
     container.network_mode != "host" && !container.network_mode.starts_with("container:")
-}
-
-/// Containers by the names of their cgroups.
-#[derive(Default)]
-struct Scanned {
-    found: HashMap<String, (Arc<Container>, Arc<str>)>,
-    at: Option<Instant>,
-}
-
-impl Scanned {
-    fn refresh(&mut self, layout: &Layout, max: usize) {
-        if self.at.is_some_and(|at| at.elapsed() < SCAN_AGE) {
-            return;
-        }
-        self.at = Some(Instant::now());
-        let root = layout.directory(layout.main(), "/");
-        let Ok(all) = scan(&root, max) else { return };
-        let mut before = std::mem::take(&mut self.found);
-        for (id, path) in all {
-            let one = before.remove(&id).filter(|(_, old)| **old == *path).unwrap_or_else(|| {
-                let made = std::fs::metadata(layout.directory(layout.main(), &path))
-                    .and_then(|file| file.modified());
-                let started = made.map_or(0.0, unix);
-                let name = id.get(..12).unwrap_or(&id).to_owned();
-                let state = State::Running;
-                let container = Container {
-                    id: id.clone(),
-                    name,
-                    state,
-                    started,
-                    created: started,
-                    ..Container::default()
-                };
-                (Arc::new(container), path.as_str().into())
-            });
-            self.found.insert(id, one);
-        }
-    }
-}
-
-/// The host's disks: their names by number, and what they count.
-#[derive(Debug, Default)]
-pub(crate) struct Devices {
-    all: Vec<Device>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Device {
-    number: (u32, u32),
-    pub(crate) name: String,
-    /// From the fourth column of `/proc/diskstats` on.
-    pub(crate) counters: [u64; 11],
-}
-
-impl Devices {
-    fn read(&mut self, procfs: &std::path::Path) {
-        self.all.clear();
-        let Ok(text) = std::fs::read(procfs.join("diskstats")) else { return };
-        for line in lines(&text) {
-            let mut parts = fields(line);
-            let mut next = || parts.next();
-            let number = |field: Option<&[u8]>| field.and_then(integer).and_then(|n| u32::try_from(n).ok());
-            let (Some(major), Some(minor), Some(name)) = (number(next()), number(next()), next()) else {
-                continue;
-            };
-            let mut counters = [0; 11];
-            for counter in &mut counters {
-                *counter = next().and_then(integer).unwrap_or(0);
-            }
-            let name = String::from_utf8_lossy(name).into_owned();
-            self.all.push(Device { number: (major, minor), name, counters });
-        }
-    }
-
-    /// `/dev/sda`, or the number where the kernel has no name for it.
-    pub(crate) fn name(&self, number: (u32, u32)) -> String {
-        match self.all.iter().find(|device| device.number == number) {
-            Some(device) => format!("/dev/{}", device.name),
-            None => format!("{}:{}", number.0, number.1),
-        }
-    }
-
-    /// Those with traffic that are no memory or image: what somebody would want to see on a graph.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = &Device> {
-        let is_virtual = |name: &str| name.starts_with("ram") || name.starts_with("loop");
-        self.all
-            .iter()
-            .filter(move |device| !is_virtual(&device.name) && device.counters.iter().any(|count| *count > 0))
-    }
 }
 
 fn boot_time(options: &Options) -> f64 {

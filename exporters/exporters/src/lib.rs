@@ -10,6 +10,6 @@ pub static EXPORTERS: AllInOne = AllInOne {
     program: "exporters",
     about: "Prometheus exporters in one process; with nothing configured, what this host has.",
     default_listen: "127.0.0.1:9555",
-    exporters: &[&container_exporter::EXPORTER, &node_exporter::EXPORTER],
+    exporters: &[&container_exporter::EXPORTER, &node_exporter::EXPORTER, &redis_exporter::EXPORTER],
     subcommands: commands::SUBCOMMANDS,
 };

@@ -6,7 +6,12 @@
 
 mod collectors;
 mod context;
+mod filter;
+mod glob;
+mod libc_calls;
+mod netlink;
 mod read;
+mod source;
 mod text;
 
 use exporter_core::{Discovered, Exporter};

@@ -1,5 +1,9 @@
 //! Taking kernel text apart, as bytes.
 
+use std::path::Path;
+
+use crate::read::ReadError;
+
 /// A text that is not what the kernel writes there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("unexpected content: {what} not found")]
@@ -11,6 +15,11 @@ impl Malformed {
     /// What was looked for in vain.
     pub(crate) const fn new(what: &'static str) -> Self {
         Self { what }
+    }
+
+    /// With the file it was looked for in.
+    pub(crate) fn at(self, path: &Path) -> ReadError {
+        ReadError::Malformed { path: path.to_owned(), source: self }
     }
 }
 
@@ -41,9 +50,44 @@ pub(crate) fn integer(field: &[u8]) -> Option<u64> {
     })
 }
 
+/// A decimal integer with a sign.
+pub(crate) fn signed(field: &[u8]) -> Option<i64> {
+    match field.strip_prefix(b"-") {
+        Some(rest) => integer(rest).and_then(|value| 0_i64.checked_sub_unsigned(value)),
+        None => integer(field).and_then(|value| i64::try_from(value).ok()),
+    }
+}
+
+/// A hexadecimal integer without prefix.
+pub(crate) fn hexadecimal(field: &[u8]) -> Option<u64> {
+    if field.is_empty() || field.len() > 16 {
+        return None;
+    }
+    field.iter().try_fold(0, |value, byte| Some(value << 4 | u64::from((*byte as char).to_digit(16)?)))
+}
+
 /// A decimal number with sign and fraction.
 pub(crate) fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// A list of numbers and ranges, as `/sys` writes sets of CPUs: `0-3,8`. An empty set is empty.
+pub(crate) fn ranges(list: &[u8]) -> Option<Vec<u32>> {
+    /// More than any machine has; keeps a garbled range from filling the memory.
+    const MAX: usize = 1 << 16;
+    let number = |part: &[u8]| integer(part).and_then(|number| u32::try_from(number).ok());
+    let mut all = Vec::new();
+    for part in list.split(|&byte| byte == b',').filter(|part| !part.is_empty()) {
+        let (first, last) = match part.iter().position(|&byte| byte == b'-') {
+            Some(dash) => (number(&part[..dash])?, number(&part[dash + 1..])?),
+            None => (number(part)?, number(part)?),
+        };
+        if last.checked_sub(first)? as usize + all.len() >= MAX {
+            return None;
+        }
+        all.extend(first..=last);
+    }
+    Some(all)
 }
 
 #[cfg(test)]
@@ -59,9 +103,31 @@ mod tests {
     }
 
     #[test]
+    fn other_numbers() {
+        assert_eq!(
+            (signed(b"-1"), signed(b"12"), signed(b"--1"), signed(b"-")),
+            (Some(-1), Some(12), None, None)
+        );
+        assert_eq!(
+            (hexadecimal(b"0001b619"), hexadecimal(b"xyz"), hexadecimal(b"")),
+            (Some(0x1b619), None, None)
+        );
+        assert_eq!(hexadecimal(b"ffffffffffffffff"), Some(u64::MAX));
+    }
+
+    #[test]
     fn lines_and_fields() {
         assert_eq!(lines(b"").count(), 0);
         assert_eq!(lines(b"a\nb\n").count(), 2);
         assert_eq!(fields(b"  a \tb ").collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn sets_of_cpus() {
+        assert_eq!(ranges(b"0-2,8"), Some(vec![0, 1, 2, 8]));
+        assert_eq!(ranges(b""), Some(vec![]));
+        for bad in ["2-1", "a", "0-4294967295", "0-99999", "1-"] {
+            assert_eq!(ranges(bad.as_bytes()), None, "{bad}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 
 /// Level 1 costs a tenth of the usual 6 and makes 15 kB of a node page instead of 11.
 const LEVEL: Compression = Compression::new(1);
-const WINDOW_BITS: u8 = 15;
+const WINDOW_BITS: u8 = 12;
 /// Space by which the output grows.
 const STEP: usize = 16 * 1024;
 /// Buffers above this are given back after a page that needed less.

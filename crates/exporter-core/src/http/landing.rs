@@ -26,7 +26,7 @@ pub(crate) fn page(app: &App) -> String {
         out.push_str("<a href=\"/sd\">targets as http_sd</a>");
     }
     out.push_str("<a href=\"/-/healthy\">health</a></nav></header>\n<main>\n");
-    for instance in &app.instances {
+    for instance in app.instances().iter() {
         section(instance, &mut out);
     }
     out.push_str("</main>\n</body>\n</html>\n");

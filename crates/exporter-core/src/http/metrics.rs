@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use super::encode::Encoder;
 use super::route::text;
+use super::under_way::Form;
 use super::{App, HttpResponse, Instance};
 use crate::build;
-use crate::registry::Filter;
+use crate::probe::{ProbeError, Probes};
+use crate::registry::{Filter, Registry};
 
 /// Prometheus says by this header how long it will wait.
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -30,48 +32,110 @@ impl App {
         request: &Request<Incoming>,
     ) -> HttpResponse {
         let scrape = self.own.begin();
-        let response = if self.max_requests > 0 && scrape.in_flight() > self.max_requests {
-            let limit = self.max_requests;
-            text(StatusCode::SERVICE_UNAVAILABLE, format!("{limit} scrapes are under way already\n"))
-        } else {
-            self.page(instance, request).await
-        };
+        let response = self.page(instance, request).await;
         scrape.end(response.status());
         response
     }
 
     async fn page(&self, instance: Option<&Instance>, request: &Request<Incoming>) -> HttpResponse {
         let deadline = Instant::now() + budget(request.headers());
-        let filter = match Filter::parse(
-            request.uri().query().unwrap_or_default(),
-            instance.into_iter().flat_map(|instance| instance.registry.collectors()),
-        ) {
+        // Made when the page is written, not while it is waited for: many may wait.
+        let extra = |page: &mut Page| {
+            if self.with_process && (instance.is_none() || self.own_path.is_none()) {
+                self.process.put(page);
+                self.own.put(page);
+            }
+            if let Some(instance) = instance {
+                build::put(page, instance.exporter.namespace);
+            }
+        };
+        match instance {
+            Some(instance) => {
+                self.registry_page(&instance.registry, extra, request, deadline, self.max_requests).await
+            }
+            None => {
+                let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
+                let written = self.encode(form, |encoder| {
+                    let mut page = Page::new();
+                    extra(&mut page);
+                    encoder.assembly.write(&[&page], &Options::new(form.0), &mut encoder.text);
+                });
+                self.encoded(form, written)
+            }
+        }
+    }
+
+    /// The page of a target that the URL names.
+    pub(crate) async fn probe(
+        &self,
+        instance: &Instance,
+        probes: &Probes,
+        request: &Request<Incoming>,
+    ) -> HttpResponse {
+        let deadline = Instant::now() + budget(request.headers());
+        let parameters: Vec<_> = super::query_pairs(request.uri().query().unwrap_or_default()).collect();
+        let refused = |error: ProbeError| {
+            let status = match error {
+                ProbeError::BadRequest(_) => StatusCode::BAD_REQUEST,
+                ProbeError::Refused(_) => StatusCode::FORBIDDEN,
+                ProbeError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            text(status, format!("{}: {error}\n", instance.exporter.name))
+        };
+        let registry = match probes.target(&parameters) {
+            Ok(registry) => registry,
+            Err(error) => return refused(error),
+        };
+        let _place = match probes.place(deadline).await {
+            Ok(place) => place,
+            Err(error) => return refused(error),
+        };
+        self.registry_page(&registry, |_| {}, request, deadline, 0).await
+    }
+
+    async fn registry_page(
+        &self,
+        registry: &Registry,
+        extra: impl FnOnce(&mut Page),
+        request: &Request<Incoming>,
+        deadline: Instant,
+        max_pages: u64,
+    ) -> HttpResponse {
+        let query = request.uri().query().unwrap_or_default();
+        let filter = match Filter::parse(query, registry.collectors()) {
             Ok(filter) => filter,
             Err(error) => return text(StatusCode::BAD_REQUEST, format!("{error}\n")),
         };
-        let format = negotiate(request.headers());
-        let mut extra = Page::new();
-        if self.with_process && (instance.is_none() || self.own_path.is_none()) {
-            self.process.put(&mut extra);
-            self.own.put(&mut extra);
-        }
-        let body = match instance {
-            Some(instance) => {
-                build::put(&mut extra, instance.exporter.namespace);
-                let collected = instance.registry.collect(&filter, deadline).await;
-                self.encode(request.headers(), |encoder| {
-                    let options = Options { family_cap: self.family_cap, ..Options::new(format) };
-                    collected.write(&[&extra], options, &mut encoder.assembly, &mut encoder.text);
-                })
-            }
-            None => self.encode(request.headers(), |encoder| {
-                let names = |name: &str| filter.names(name);
-                let options = Options { names: Some(&names), ..Options::new(format) };
-                encoder.assembly.write(&[&extra], &options, &mut encoder.text);
-            }),
+        let Some(waiting) = self.under_way.join(registry, &filter, max_pages) else {
+            let body = format!("{max_pages} other pages are being collected already\n");
+            return text(StatusCode::SERVICE_UNAVAILABLE, body);
         };
-        match body {
-            Ok((body, gzip)) => response(format, body, gzip),
+        // Before there is a run to hold on to.
+        if !self.unsent.room(&self.connections, deadline).await {
+            let body = "too much of earlier answers is not read yet\n".to_owned();
+            return text(StatusCode::SERVICE_UNAVAILABLE, body);
+        }
+        let collected = registry.collect(&filter, deadline).await;
+        let runs = collected.runs();
+        let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
+        if let Some(body) = runs.as_ref().and_then(|runs| waiting.written(form, runs)) {
+            return response(form, body);
+        }
+        let written = self.encode(form, |encoder| {
+            let options = Options { family_cap: self.family_cap, ..Options::new(form.0) };
+            let mut page = Page::new();
+            extra(&mut page);
+            collected.write(&[&page], options, &mut encoder.assembly, &mut encoder.text);
+        });
+        if let (Some(runs), Ok(body)) = (runs, &written) {
+            waiting.write(form, runs, body);
+        }
+        self.encoded(form, written)
+    }
+
+    fn encoded(&self, form: Form, written: Result<Bytes, flate2::CompressError>) -> HttpResponse {
+        match written {
+            Ok(body) => response(form, body),
             Err(error) => {
                 self.own.encoding_failed();
                 text(StatusCode::INTERNAL_SERVER_ERROR, format!("compressing the page: {error}\n"))
@@ -81,18 +145,18 @@ impl App {
 
     fn encode(
         &self,
-        headers: &HeaderMap,
+        (_, gzip): Form,
         write: impl FnOnce(&mut Encoder),
-    ) -> Result<(Bytes, bool), flate2::CompressError> {
+    ) -> Result<Bytes, flate2::CompressError> {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         encoder.text.clear();
         write(&mut encoder);
-        let gzip = accepts_gzip(headers);
-        Ok((if gzip { encoder.gzip()? } else { encoder.plain() }, gzip))
+        let body = if gzip { encoder.gzip()? } else { encoder.plain() };
+        Ok(self.unsent.counted(body))
     }
 }
 
-fn response(format: Format, body: Bytes, gzip: bool) -> HttpResponse {
+fn response((format, gzip): Form, body: Bytes) -> HttpResponse {
     let mut response = Response::new(Full::new(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

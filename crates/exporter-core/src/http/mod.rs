@@ -1,28 +1,47 @@
 //! The HTTP server: bare hyper, one connection a task, everything bounded.
 
+mod connections;
 mod encode;
+mod guard;
 mod io;
 mod landing;
+mod listen;
 mod metrics;
 mod own;
 mod process;
 mod route;
 mod serve;
+mod stream;
+mod under_way;
+mod unsent;
+mod web_config;
 
+pub use listen::Listener;
 pub use serve::serve;
 
 pub(crate) use own::OwnMetrics;
+pub(crate) use web_config::Web;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
-use std::sync::Mutex;
+use std::fmt;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::exporter::Exporter;
+use exposition::Page;
+
+use crate::exporter::{ConfigError, Exporter};
+use crate::probe::Probes;
 use crate::registry::Registry;
+use connections::Connections;
 use encode::Encoder;
 use process::Process;
+use under_way::UnderWay;
+use unsent::Unsent;
+
+/// Connections at once; for one more, the one that has been idle longest goes.
+const MAX_CONNECTIONS: usize = 256;
 
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -37,22 +56,58 @@ pub struct Instance {
     pub path: String,
     /// Its sources.
     pub registry: Registry,
+    pub(crate) probes: Vec<Probes>,
+    pub(crate) fingerprint: Vec<String>,
 }
 
+impl Instance {
+    /// An instance without probes.
+    pub fn new(exporter: &'static Exporter, name: String, path: String, registry: Registry) -> Self {
+        Self { exporter, name, path, registry, probes: Vec::new(), fingerprint: Vec::new() }
+    }
+
+    /// Answers for targets that URLs name, too.
+    #[must_use]
+    pub fn with_probes(mut self, probes: Vec<Probes>) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// What it was made from, to find out at a reload whether it is still the same.
+    pub(crate) fn with_fingerprint(mut self, fingerprint: Vec<String>) -> Self {
+        self.fingerprint = fingerprint;
+        self
+    }
+
+    /// Where one of its probes is asked: beside the page, `/redis/main/scrape` beside `/redis/main/metrics`.
+    pub(crate) fn probe_path(&self, probes: &Probes) -> String {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}{}", probes.path())
+    }
+}
+
+/// Makes the instances anew, given those that run; those that are to be as they are are returned as they are.
+pub type Reload = dyn Fn(&[Arc<Instance>]) -> Result<Vec<Arc<Instance>>, ConfigError> + Send + Sync;
+
 /// What a server serves.
-#[derive(Debug)]
 pub struct App {
     /// The program's name, for the landing page.
     pub(crate) program: &'static str,
-    pub(crate) instances: Vec<Instance>,
+    instances: Mutex<Arc<[Arc<Instance>]>>,
+    reload: Option<Box<Reload>>,
     /// The page with `process_*` and the server's own metrics: a path of its own in the all-in-one, part of the one
     /// instance's page in a program with one exporter.
     pub(crate) own_path: Option<String>,
     pub(crate) with_process: bool,
     pub(crate) max_requests: u64,
     pub(crate) family_cap: usize,
+    pub(crate) lifecycle: bool,
     pub(crate) ready: AtomicBool,
     pub(crate) own: OwnMetrics,
+    pub(crate) web: Option<Arc<Web>>,
+    pub(crate) under_way: UnderWay,
+    pub(crate) unsent: Arc<Unsent>,
+    pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
 }
@@ -66,33 +121,108 @@ pub struct AppOptions {
     pub own_path: Option<String>,
     /// Whether `process_*` and the server's own metrics are served at all.
     pub own_metrics: bool,
-    /// Scrapes at once; one more gets 503. 0 is no limit.
+    /// Pages collected at once; a scrape that needs one more gets 503. 0 is no limit.
     pub max_requests: u64,
     /// Samples of one family beyond this many are dropped and counted.
     pub family_cap: usize,
+    /// Whether `POST /-/reload` reloads.
+    pub lifecycle: bool,
 }
 
 impl App {
     /// An application that is not ready yet.
-    pub fn new(options: AppOptions, instances: Vec<Instance>) -> Self {
+    pub fn new(options: AppOptions, instances: Vec<Arc<Instance>>) -> Self {
         Self {
             program: options.program,
-            instances,
+            instances: Mutex::new(instances.into()),
+            reload: None,
             own_path: options.own_path,
             with_process: options.own_metrics,
             max_requests: options.max_requests,
             family_cap: options.family_cap,
+            lifecycle: options.lifecycle,
             ready: AtomicBool::new(false),
-            own: OwnMetrics::new(),
+            own: OwnMetrics::new(options.program),
+            web: None,
+            under_way: UnderWay::default(),
+            unsent: Arc::default(),
+            connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
         }
     }
 
-    /// The instances, in the order in which they are listed.
-    pub fn instances(&self) -> &[Instance] {
-        &self.instances
+    /// Says how its instances are made anew.
+    #[must_use]
+    pub fn reloaded_by(mut self, reload: Box<Reload>) -> Self {
+        self.reload = Some(reload);
+        self
     }
+
+    /// Serves as this web configuration file says (`--web.config.file`).
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn with_web_config(mut self, path: &str) -> Result<Self, ConfigError> {
+        self.web = Some(Arc::new(Web::load(path)?));
+        self.own.with_web_config();
+        Ok(self)
+    }
+
+    /// `http` or `https`, as it is now.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.web.as_ref().is_some_and(|web| web.last().is_tls()) { "https" } else { "http" }
+    }
+
+    /// The instances, in the order in which they are listed.
+    pub fn instances(&self) -> Arc<[Arc<Instance>]> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the instances as the configuration is now. A bad one changes nothing. Scrapes under way finish on the
+    /// instance on which they began.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration; it is logged and counted, too.
+    pub async fn reload(self: Arc<Self>) -> Result<(), ConfigError> {
+        // Files are read, so off the thread that serves.
+        let app = self.clone();
+        let task = tokio::task::spawn_blocking(move || app.reload_now());
+        let result = task.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())));
+        match &result {
+            Ok(()) => tracing::info!(instances = self.instances().len(), "configuration loaded"),
+            Err(error) => tracing::error!(%error, "configuration not loaded; the one before stays"),
+        }
+        self.own.reloaded(result.is_ok());
+        result
+    }
+
+    fn reload_now(&self) -> Result<(), ConfigError> {
+        let Some(reload) = &self.reload else { return Ok(()) };
+        let instances = reload(&self.instances())?;
+        for instance in &instances {
+            instance.registry.start();
+        }
+        *self.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances.into();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("program", &self.program)
+            .field("instances", &self.instances())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every program says of itself: `process_*`, the server's own metrics, and the registry's counters.
+pub(crate) fn put_own(program: &str, page: &mut Page) {
+    Process::new().put(page);
+    let own = OwnMetrics::new(program);
+    own.with_web_config();
+    own.put(page);
 }
 
 /// The pairs of a URL's query string, percent-decoded.

@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use std::time::SystemTime;
+
 use crate::prom;
 
 type Labels = [(&'static str, &'static str); 1];
@@ -19,15 +21,25 @@ pub(crate) struct OwnMetrics {
     requests: Family<Labels, Counter>,
     in_flight: Gauge,
     errors: Family<Labels, Counter>,
+    evicted: Counter,
+    refused: Family<Labels, Counter>,
+    web_config: Family<Labels, Counter>,
+    reload_successful: Gauge,
+    reload_time: Gauge,
 }
 
 impl OwnMetrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(program: &str) -> Self {
         let mut registry = Registry::default();
         let own = Self {
             requests: Family::default(),
             in_flight: Gauge::default(),
             errors: Family::default(),
+            evicted: Counter::default(),
+            refused: Family::default(),
+            web_config: Family::default(),
+            reload_successful: Gauge::default(),
+            reload_time: Gauge::default(),
             registry: Registry::default(),
         };
         // Counters that nothing has raised yet are there with 0, so that a first increase is seen.
@@ -48,11 +60,74 @@ impl OwnMetrics {
             "Errors while a page was made, by cause",
             own.errors.clone(),
         );
+        registry.register(
+            "exporter_http_connections_evicted",
+            "Idle connections that were closed because others came",
+            own.evicted.clone(),
+        );
+        registry.register(
+            "exporter_http_requests_refused",
+            "Requests refused by rate limit or password, by reason",
+            own.refused.clone(),
+        );
+        registry.register(
+            "exporter_web_config_reads",
+            "Times that a changed web configuration was read, by result",
+            own.web_config.clone(),
+        );
+        let prefix = program.replace('-', "_");
+        registry.register(
+            format!("{prefix}_config_last_reload_successful"),
+            "Whether the configuration was good when it was last loaded",
+            own.reload_successful.clone(),
+        );
+        registry.register(
+            format!("{prefix}_config_last_reload_success_timestamp_seconds"),
+            "When a good configuration was last loaded, in seconds since 1970",
+            own.reload_time.clone(),
+        );
+        own.reloaded(true);
         Self { registry, ..own }
     }
 
+    /// A configuration was loaded, or was not.
+    pub(crate) fn reloaded(&self, good: bool) {
+        self.reload_successful.set(i64::from(good));
+        if good {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.reload_time.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// There is a web configuration: what it may refuse is there with 0.
+    pub(crate) fn with_web_config(&self) {
+        for reason in ["password", "password_queue", "rate_limit"] {
+            drop(self.refused.get_or_create(&[("reason", reason)]));
+        }
+        for result in ["failure", "success"] {
+            drop(self.web_config.get_or_create(&[("result", result)]));
+        }
+    }
+
+    /// A changed web configuration was read, and was good, or was not.
+    pub(crate) fn web_config_read(&self, good: bool) {
+        let result = if good { "success" } else { "failure" };
+        self.web_config.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    pub(crate) fn evicted(&self, evicted: bool) {
+        if evicted {
+            self.evicted.inc();
+        }
+    }
+
     pub(crate) fn begin(&self) -> InFlight<'_> {
-        InFlight { own: self, at: u64::try_from(self.in_flight.inc() + 1).unwrap_or_default() }
+        self.in_flight.inc();
+        InFlight { own: self }
     }
 
     pub(crate) fn encoding_failed(&self) {
@@ -70,15 +145,9 @@ impl OwnMetrics {
 #[derive(Debug)]
 pub(crate) struct InFlight<'a> {
     own: &'a OwnMetrics,
-    at: u64,
 }
 
 impl InFlight<'_> {
-    /// How many there are with this one.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.at
-    }
-
     pub(crate) fn end(self, status: StatusCode) {
         let code = match status {
             StatusCode::OK => "200",

@@ -5,15 +5,20 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{App, HttpResponse, landing};
 
+const RELOAD: &str = "/-/reload";
 const HTML: &str = "text/html; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 impl App {
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
+        if request.uri().path() == RELOAD {
+            return self.answer_reload(request.method()).await;
+        }
         let head_only = request.method() == Method::HEAD;
         if !head_only && request.method() != Method::GET {
             let mut response =
@@ -30,10 +35,33 @@ impl App {
         response
     }
 
+    async fn answer_reload(self: Arc<Self>, method: &Method) -> HttpResponse {
+        if method != Method::POST && method != Method::PUT {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "reload by POST\n".to_owned());
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, PUT"));
+            return response;
+        }
+        if !self.lifecycle {
+            let cure = "reload is off; switch it on by --web.enable-lifecycle, or send SIGHUP\n";
+            return text(StatusCode::FORBIDDEN, cure.to_owned());
+        }
+        match self.reload().await {
+            Ok(()) => text(StatusCode::OK, "configuration loaded\n".to_owned()),
+            Err(error) => {
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("configuration not loaded: {error}\n"))
+            }
+        }
+    }
+
     async fn get(&self, request: &Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
-        if let Some(instance) = self.instances.iter().find(|instance| instance.path == path) {
-            return self.metrics(Some(instance), request).await;
+        for instance in self.instances().iter() {
+            if instance.path == path {
+                return self.metrics(Some(instance), request).await;
+            }
+            if let Some(probes) = instance.probes.iter().find(|probes| instance.probe_path(probes) == path) {
+                return self.probe(instance, probes, request).await;
+            }
         }
         if self.own_path.as_deref() == Some(path) {
             return self.metrics(None, request).await;
@@ -55,7 +83,7 @@ impl App {
     /// or their series would mix.
     fn targets(&self, host: &str) -> String {
         let mut out = String::from("[");
-        for (at, instance) in self.instances.iter().enumerate() {
+        for (at, instance) in self.instances().iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             out.push_str(comma);
             out.push_str("{\"targets\":[");

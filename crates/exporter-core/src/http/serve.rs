@@ -3,94 +3,126 @@
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-use super::App;
-use super::io::WriteTimeout;
+use super::connections::Place;
+use super::io::{Timed, Timeouts};
+use super::listen::Listener;
+use super::stream::Stream;
+use super::{App, guard};
 
-/// Connections at once; further ones wait in the listen queue.
-const MAX_CONNECTIONS: usize = 256;
-/// Time for a request's head, and so also for the next request on an idle connection: above any usual scrape interval,
-/// or each scrape would have to connect anew.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between requests on a connection: above any usual scrape interval, or each scrape would have to connect anew.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+const TIMEOUTS: Timeouts = Timeouts {
+    head: Duration::from_secs(10),
+    write: Duration::from_secs(10),
+    answer: Duration::from_secs(60),
+};
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Time for requests under way when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves `app` on all `listeners` until `shutdown`, then finishes what is under way, for at most five seconds.
-pub async fn serve(app: Arc<App>, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()>) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let (sender, mut connections) = tokio::sync::mpsc::channel(1);
+pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown: impl Future<Output = ()>) {
+    let (stop, stopping) = watch::channel(false);
     let accepting: Vec<_> = listeners
         .into_iter()
-        .map(|listener| tokio::spawn(accept(listener, places.clone(), sender.clone())))
+        .map(|listener| tokio::spawn(accept(listener.into(), app.clone(), stopping.clone())))
         .collect();
-    drop(sender);
-    app.instances.iter().for_each(|instance| instance.registry.start());
+    drop(stopping);
+    app.instances().iter().for_each(|instance| instance.registry.start());
     app.ready.store(true, Ordering::Relaxed);
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            Some((stream, place)) = connections.recv() => {
-                let connection = graceful.watch(connection(app.clone(), stream));
-                tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!(%error, "connection ended");
-                    }
-                    drop(place);
-                });
-            }
-        }
-    }
+    shutdown.await;
     app.ready.store(false, Ordering::Relaxed);
-    accepting.iter().for_each(tokio::task::JoinHandle::abort);
-    drop(connections);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+    for task in accepting {
+        task.abort();
+        // Its listener is closed, and a socket's file removed, when it has ended.
+        let _ = task.await;
+    }
+    let _ = stop.send(true);
+    // Each connection holds a receiver.
+    if timeout(GRACE, stop.closed()).await.is_err() {
         tracing::warn!("requests still under way are cut off");
     }
 }
 
-type Accepted = (TcpStream, tokio::sync::OwnedSemaphorePermit);
-
-async fn accept(listener: TcpListener, places: Arc<Semaphore>, to: tokio::sync::mpsc::Sender<Accepted>) {
-    while let Ok(place) = places.clone().acquire_owned().await {
-        let accepted = match listener.accept().await {
-            Ok((stream, _)) => to.send((stream, place)).await,
+async fn accept(listener: Listener, app: Arc<App>, stopping: watch::Receiver<bool>) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok(stream) => stream,
             Err(error) => {
-                // Mostly no file descriptors left: wait until some connection has ended.
-                tracing::warn!(%error, "cannot accept a connection");
+                // Mostly no file descriptors left.
+                tracing::warn!(%error, "cannot accept a connection; the longest idle one is closed");
+                app.own.evicted(app.connections.evict());
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
-        if accepted.is_err() {
-            return;
-        }
+        let (place, evicted) = app.connections.place();
+        app.own.evicted(evicted);
+        let (id, stopping) = (place.id, stopping.clone());
+        let task = tokio::spawn(connection(app.clone(), stream, place, stopping));
+        app.connections.serves(id, task.abort_handle());
+        // Who has come is heard before the next one comes, or a flood would push everybody out unheard.
+        tokio::task::yield_now().await;
     }
 }
 
-fn connection(app: Arc<App>, stream: TcpStream) -> impl GracefulConnection<Error = hyper::Error> {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(app.answer(request).await) }
+async fn connection(app: Arc<App>, stream: Stream, place: Place, mut stopping: watch::Receiver<bool>) {
+    let stream = tokio::select! {
+        stream = open(&app, stream) => stream,
+        _ = stopping.changed() => return,
+    };
+    match stream {
+        Ok(Some(stream)) => speak(app, stream, place, stopping).await,
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, "connection not opened"),
+    }
+}
+
+/// Waits for the first byte, then for TLS where that is on.
+async fn open(app: &App, stream: Stream) -> io::Result<Option<Stream>> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "silent");
+    let Some(byte) = timeout(IDLE_TIMEOUT, stream.first_byte()).await.map_err(late)?? else {
+        return Ok(None);
+    };
+    timeout(TIMEOUTS.head, guard::secured(app, stream, byte)).await.map_err(late)?
+}
+
+async fn speak(app: Arc<App>, stream: Stream, place: Place, mut stopping: watch::Receiver<bool>) {
+    let stream = Timed::new(stream, place.reading(), TIMEOUTS);
+    let service = service_fn(|request| {
+        let (app, busy) = (app.clone(), place.request());
+        async move {
+            let response = guard::answer(app, request).await;
+            drop(busy);
+            Ok::<_, Infallible>(response)
+        }
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         // Without a timer hyper does not heed its own header timeout.
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIMEOUT)), service)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
 }

@@ -20,9 +20,10 @@ pub(crate) struct Background {
 impl Background {
     /// Starts the source's passes, if it has an interval.
     pub(crate) fn start(&self, slot: &Arc<Slot>, worker: &Arc<Worker>) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(interval) = slot.spec().background {
             let task = tokio::spawn(passes(Arc::downgrade(slot), worker.clone(), interval));
-            self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+            tasks.push(task);
         }
     }
 }

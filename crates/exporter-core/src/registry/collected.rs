@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
-use crate::source::{Outcome, Part};
+use crate::catalogue::{DURATION, LAST_SUCCESS, SUCCESS};
+use crate::source::{Outcome, Part, Run};
 
 /// Families beyond this many are not told apart in the count of dropped series.
 const MAX_DROPPED_FAMILIES: usize = 200;
@@ -28,6 +29,14 @@ impl<'a> Collected<'a> {
         Self { registry, filter, joined }
     }
 
+    /// The runs that are shown, if all are over: two pages of the same runs are the same.
+    pub(crate) fn runs(&self) -> Option<Vec<Arc<Run>>> {
+        let over = |(_, joined): &(_, Joined)| {
+            joined.run.clone().filter(|run| joined.instead.is_none() && run.is_done())
+        };
+        self.joined.iter().map(over).collect()
+    }
+
     /// Writes what was committed, with the collectors' success and duration and the `extra` pages. Returns the number
     /// of samples.
     pub fn write(
@@ -40,7 +49,10 @@ impl<'a> Collected<'a> {
         let parts: Vec<Parts<'_>> =
             self.joined.iter().map(|(_, joined)| joined.run.as_ref().map(|run| run.parts())).collect();
         let own = self.own_page(&parts);
+        // Our own come first: a source that claims one of their names loses it.
         let mut pages = Vec::with_capacity(parts.len() * 2 + extra.len() + 1);
+        pages.push(&own);
+        pages.extend(extra);
         for ((slot, _), parts) in self.joined.iter().zip(&parts) {
             for (at, part) in parts.iter().flat_map(|parts| parts.iter()).enumerate() {
                 let young = slot.spec().max_age(at).is_none_or(|age| part.is_younger(age));
@@ -49,8 +61,6 @@ impl<'a> Collected<'a> {
                 }
             }
         }
-        pages.push(&own);
-        pages.extend(extra);
         let names = |name: &str| self.filter.names(name);
         let names: Option<&dyn Fn(&str) -> bool> = if self.filter.by_name() { Some(&names) } else { None };
         let written = assembly.write(&pages, &Options { names, ..options }, out);
@@ -112,19 +122,19 @@ impl Registry {
     }
 
     fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
-        let name = format!("{}_scrape_collector_duration_seconds", self.namespace);
+        let name = format!("{}{}", self.namespace, DURATION.0);
         for (collector, status) in results {
-            put(page, &name, Kind::Gauge, "Time that a collector took.", &[("collector", collector)], {
+            put(page, &name, Kind::Gauge, DURATION.1, &[("collector", collector)], {
                 status.duration.as_secs_f64()
             });
         }
-        let name = format!("{}_scrape_collector_success", self.namespace);
+        let name = format!("{}{}", self.namespace, SUCCESS.0);
         for (collector, status) in results {
             put(
                 page,
                 &name,
                 Kind::Gauge,
-                "Whether a collector has filled its families.",
+                SUCCESS.1,
                 &[("collector", collector)],
                 f64::from(u8::from(status.outcome.success())),
             );
@@ -133,11 +143,10 @@ impl Registry {
 
     /// When collectors whose data may be served again last ended well: the age of what is on the page.
     fn put_succeeded(&self, page: &mut Page, succeeded: &[(&'static str, SystemTime)]) {
-        let name = format!("{}_collector_last_success_timestamp_seconds", self.namespace);
+        let name = format!("{}{}", self.namespace, LAST_SUCCESS.0);
         for (collector, at) in succeeded {
             let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-            let help = "When a collector last filled its families, in seconds since 1970.";
-            put(page, &name, Kind::Gauge, help, &[("collector", collector)], at);
+            put(page, &name, Kind::Gauge, LAST_SUCCESS.1, &[("collector", collector)], at);
         }
     }
 

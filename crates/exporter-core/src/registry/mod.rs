@@ -14,6 +14,7 @@ pub use status::CollectorStatus;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -38,6 +39,7 @@ pub struct Registry {
     statuses: Mutex<Statuses>,
     dropped: Mutex<BTreeMap<(String, &'static str), u64>>,
     background: Background,
+    started: AtomicBool,
 }
 
 impl Registry {
@@ -57,11 +59,12 @@ impl Registry {
         Ok(Self {
             namespace,
             slots,
-            worker: Worker::new(progress.clone()),
+            worker: Arc::new(Worker::new(progress.clone())),
             progress,
             statuses: Mutex::default(),
             dropped: Mutex::default(),
             background: Background::default(),
+            started: AtomicBool::new(false),
         })
     }
 
@@ -70,8 +73,12 @@ impl Registry {
         self.slots.iter().flat_map(|slot| slot.collectors().iter().copied())
     }
 
-    /// Starts the sources that run by themselves; they end with the registry. Needs a tokio runtime.
+    /// Starts the sources that run by themselves; they end with the registry. Needs a tokio runtime. A second call does
+    /// nothing.
     pub fn start(&self) {
+        if self.started.swap(true, Ordering::SeqCst) {
+            return;
+        }
         for slot in &self.slots {
             self.background.start(slot, &self.worker);
         }

@@ -4,7 +4,7 @@
 //! wait behind it, a replacement thread takes over the queue; the stalled thread ends by itself when its call returns.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -26,26 +26,38 @@ pub(crate) struct Job {
 
 impl Job {
     fn execute(mut self) {
+        self.sink.started();
         let result = super::caught(|| self.source.collect(&self.run.scrape, &mut self.sink));
         self.slot.ended(BoxedSource::Blocking(self.source), self.sink, &self.run, result);
     }
 }
 
+/// The queue and its threads. They end when this is dropped; one that hangs ends when its call returns.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     queue: Mutex<Queue>,
+    /// There are jobs, or no more use for the thread.
+    work: Condvar,
     progress: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Since when the thread in charge is busy with one job; none while there is no such thread.
+    /// Since when the thread in charge is busy with one job; none while it waits for jobs.
     busy_since: Option<Instant>,
     /// Names the thread in charge; raised when it is replaced.
     generation: u64,
+    /// Whether there is a thread in charge.
+    staffed: bool,
     stuck: usize,
     stalls: u64,
+    closed: bool,
 }
 
 impl std::fmt::Debug for Job {
@@ -55,62 +67,91 @@ impl std::fmt::Debug for Job {
 }
 
 impl Worker {
-    pub(crate) fn new(progress: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { queue: Mutex::default(), progress })
+    pub(crate) fn new(progress: Arc<Notify>) -> Self {
+        Self { shared: Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), progress }) }
     }
 
-    /// Queues the jobs and makes sure that a thread works on them. Needs a tokio runtime.
-    pub(crate) fn submit(self: &Arc<Self>, jobs: Vec<Job>) {
+    /// Queues the jobs and makes sure that a thread works on them.
+    pub(crate) fn submit(&self, jobs: Vec<Job>) {
         if jobs.is_empty() {
             return;
         }
-        let mut queue = self.lock();
+        let mut queue = self.shared.lock();
         queue.jobs.extend(jobs);
-        if queue.busy_since.is_none() {
-            self.take_charge(&mut queue);
+        if queue.staffed {
+            self.shared.work.notify_one();
+        } else {
+            self.staff(&mut queue);
         }
     }
 
     /// Puts another thread in charge if the present one stalls while jobs wait. Called by those who wait.
-    pub(crate) fn relieve(self: &Arc<Self>) {
-        let mut queue = self.lock();
+    pub(crate) fn relieve(&self) {
+        let mut queue = self.shared.lock();
         let stalled = queue.busy_since.is_some_and(|since| since.elapsed() > STALL);
         if stalled && !queue.jobs.is_empty() && queue.stuck < MAX_STUCK {
             queue.stuck += 1;
             queue.stalls += 1;
-            self.take_charge(&mut queue);
+            self.staff(&mut queue);
         }
     }
 
     /// Threads that hang now, and how often one was replaced.
     pub(crate) fn stalls(&self) -> (usize, u64) {
-        let queue = self.lock();
+        let queue = self.shared.lock();
         (queue.stuck, queue.stalls)
     }
 
-    fn take_charge(self: &Arc<Self>, queue: &mut Queue) {
+    /// One thread of our own that stays, not one of the runtime's: that would start a new one whenever the last has not
+    /// yet gone to sleep, and each costs its own heap.
+    fn staff(&self, queue: &mut Queue) {
         queue.generation += 1;
         queue.busy_since = Some(Instant::now());
-        let (worker, generation) = (self.clone(), queue.generation);
-        tokio::task::spawn_blocking(move || worker.work(generation));
+        let (shared, generation) = (self.shared.clone(), queue.generation);
+        let thread = std::thread::Builder::new().name("collect".to_owned());
+        queue.staffed = match thread.spawn(move || shared.work(generation)) {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(%error, "no thread for collectors; they wait");
+                queue.busy_since = None;
+                false
+            }
+        };
     }
+}
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl Shared {
     fn work(&self, generation: u64) {
+        let mut queue = self.lock();
         loop {
-            let mut queue = self.lock();
             if queue.generation != generation {
                 queue.stuck -= 1;
                 break;
             }
-            let Some(job) = queue.jobs.pop_front() else {
-                queue.busy_since = None;
+            if queue.closed {
                 break;
-            };
-            queue.busy_since = Some(Instant::now());
-            drop(queue);
-            job.execute();
+            }
+            if let Some(job) = queue.jobs.pop_front() {
+                queue.busy_since = Some(Instant::now());
+                drop(queue);
+                job.execute();
+                queue = self.lock();
+                continue;
+            }
+            if queue.busy_since.take().is_some() {
+                // Once a batch: a wake-up a source would cost more than most sources do.
+                self.progress.notify_waiters();
+            }
+            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        // Once a batch: a wake-up a source would cost more than most sources do.
+        drop(queue);
         self.progress.notify_waiters();
     }
 

@@ -22,6 +22,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    fn of(result: &Result<(), CollectError>) -> Self {
+        match result {
+            Ok(()) => Outcome::Ok,
+            Err(CollectError::NoData(why)) => Outcome::NoData(why.to_string()),
+            Err(error) => Outcome::Error(error.to_string()),
+        }
+    }
+
     /// Whether `*_scrape_collector_success` is 1.
     pub fn success(&self) -> bool {
         matches!(self, Outcome::Ok)
@@ -34,16 +42,6 @@ impl Outcome {
             Outcome::NoData(_) => "nodata",
             Outcome::Error(_) => "error",
             Outcome::Timeout => "timeout",
-        }
-    }
-}
-
-impl From<Result<(), CollectError>> for Outcome {
-    fn from(result: Result<(), CollectError>) -> Self {
-        match result {
-            Ok(()) => Outcome::Ok,
-            Err(CollectError::NoData(why)) => Outcome::NoData(why.into_owned()),
-            Err(error) => Outcome::Error(error.to_string()),
         }
     }
 }
@@ -179,13 +177,19 @@ impl Sink {
         // A source of one collector need not begin and end it.
         let implicit =
             self.run.as_ref().is_some_and(|run| matches!(&run.parts()[..], [Part { outcome: None, .. }]));
-        if result.is_ok() && implicit {
-            self.commit();
+        let outcome = Outcome::of(&result);
+        if implicit {
+            self.end(result);
         }
         self.page.clear();
         if let Some(run) = self.run.take() {
-            run.finish(&result.into(), earlier);
+            run.finish(&outcome, earlier);
         }
+    }
+
+    /// The source starts now: time in the worker's queue is not its own.
+    pub(crate) fn started(&mut self) {
+        self.since = Instant::now();
     }
 
     /// Whether this run is to fill that collector; false where a flag switches it off, or its data is still young
@@ -233,7 +237,7 @@ impl Sink {
             if result.is_ok() {
                 part.succeeded = Some(SystemTime::now());
             }
-            part.outcome = Some(result.into());
+            part.outcome = Some(Outcome::of(&result));
             part.duration = self.since.elapsed();
         }
     }

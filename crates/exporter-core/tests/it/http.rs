@@ -28,13 +28,14 @@ struct Server {
 
 impl Server {
     fn start(max_requests: u64, acts: &[(Kind, &'static exporter_core::Collector, Act)]) -> Self {
-        let instance = |name: &str| Instance {
-            exporter: &EXPORTER,
-            name: name.to_owned(),
-            path: format!("/test/{name}/metrics"),
-            registry: registry(
-                acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect(),
-            ),
+        let instance = |name: &str| {
+            let specs = acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect();
+            Arc::new(Instance::new(
+                &EXPORTER,
+                name.to_owned(),
+                format!("/test/{name}/metrics"),
+                registry(specs),
+            ))
         };
         let options = AppOptions {
             program: "test-exporter",
@@ -42,6 +43,7 @@ impl Server {
             own_metrics: true,
             max_requests,
             family_cap: 1000,
+            lifecycle: false,
         };
         let app = Arc::new(App::new(options, vec![instance("a"), instance("b")]));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -170,18 +172,33 @@ fn the_deadline_is_the_scrapers() {
     assert!(response.text().contains("test_value{source=\"good\"} 1"));
 }
 
-#[test]
-fn one_more_than_allowed_gets_503() {
-    let server = Server::start(1, &[(Kind::Async, &BAD, Act::Slow(Duration::from_millis(500)))]);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let scrapes: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| server.get("/test/a/metrics", &[]).status)).collect();
+/// The statuses of scrapes with these queries, all at once.
+fn at_once(server: &Server, queries: &[&str]) -> Vec<u16> {
+    std::thread::scope(|scope| {
+        let scrape = |query: &&str| {
+            let path = format!("/test/a/metrics?{query}");
+            scope.spawn(move || server.get(&path, &[]).status)
+        };
+        let scrapes: Vec<_> = queries.iter().map(scrape).collect();
         scrapes.into_iter().map(|scrape| scrape.join().unwrap()).collect()
-    });
+    })
+}
+
+#[test]
+fn one_page_more_than_allowed_gets_503() {
+    let server = Server::start(1, &[(Kind::Async, &BAD, Act::Slow(Duration::from_millis(500)))]);
+    let statuses = at_once(&server, &["name[]=a", "name[]=b", "name[]=c"]);
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 2, "{statuses:?}");
     let own = server.get("/metrics", &[]).text();
     assert!(own.contains("promhttp_metric_handler_requests_total{code=\"503\"} 2"), "{own}");
+}
+
+#[test]
+fn those_who_want_the_same_page_count_once() {
+    let server = Server::start(1, &[(Kind::Async, &BAD, Act::Slow(Duration::from_millis(500)))]);
+    assert_eq!(at_once(&server, &["name[]=a"; 20]), [200; 20]);
+    assert_eq!(at_once(&server, &["name[]=b"]), [200], "nobody is left behind");
 }
 
 #[test]

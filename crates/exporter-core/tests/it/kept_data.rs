@@ -70,8 +70,8 @@ async fn until(what: &str, condition: impl AsyncFn() -> bool) {
 #[test]
 fn young_data_is_served_without_a_run_and_old_data_once_more() {
     run(async {
-        let rounds = Rounds { slow: Some(Duration::from_millis(150)), ..good() };
-        let registry = registry(vec![rounds.spec().ttl(Duration::from_millis(400))]);
+        let rounds = Rounds { slow: Some(Duration::from_millis(800)), ..good() };
+        let registry = registry(vec![rounds.spec().ttl(Duration::from_millis(1500))]);
         assert_eq!(round(&scrape(&registry, LONG).await, "good"), Some(1));
         for _ in 0..3 {
             let scraped = scrape(&registry, LONG).await;
@@ -79,14 +79,14 @@ fn young_data_is_served_without_a_run_and_old_data_once_more() {
             assert!(
                 scraped.page.contains("test_collector_last_success_timestamp_seconds{collector=\"good\"} ")
             );
-            assert!(scraped.took < Duration::from_millis(100), "{:?}", scraped.took);
+            assert!(scraped.took < Duration::from_millis(600), "{:?}", scraped.took);
         }
         assert_eq!(rounds.runs(), 1);
 
-        tokio::time::sleep(Duration::from_millis(450)).await;
+        tokio::time::sleep(Duration::from_millis(1600)).await;
         let scraped = scrape(&registry, LONG).await;
         assert_eq!(round(&scraped, "good"), Some(1), "the old data once more, while the source runs");
-        assert!(scraped.took < Duration::from_millis(100), "{:?}", scraped.took);
+        assert!(scraped.took < Duration::from_millis(600), "{:?}", scraped.took);
         until("new data", async || round(&scrape(&registry, LONG).await, "good") == Some(2)).await;
     });
 }
@@ -95,7 +95,7 @@ fn young_data_is_served_without_a_run_and_old_data_once_more() {
 fn data_of_a_failing_source_is_dropped_when_it_is_too_old() {
     run(async {
         let rounds = good();
-        let spec = rounds.spec().ttl(Duration::from_millis(20)).stale_after(Duration::from_millis(400));
+        let spec = rounds.spec().ttl(Duration::from_millis(20)).stale_after(Duration::from_millis(1500));
         let registry = registry(vec![spec]);
         assert_eq!(round(&scrape(&registry, LONG).await, "good"), Some(1));
         rounds.failing.store(true, Ordering::SeqCst);
@@ -104,7 +104,7 @@ fn data_of_a_failing_source_is_dropped_when_it_is_too_old() {
         until("the failure", async || !scrape(&registry, LONG).await.success("good")).await;
         let scraped = scrape(&registry, LONG).await;
         assert_eq!(round(&scraped, "good"), Some(1), "still young enough: {}", scraped.page);
-        tokio::time::sleep(Duration::from_millis(450)).await;
+        tokio::time::sleep(Duration::from_millis(1600)).await;
         let scraped = scrape(&registry, LONG).await;
         assert_eq!(round(&scraped, "good"), None, "dropped, not frozen");
         assert!(!scraped.success("good"));
@@ -143,19 +143,20 @@ fn a_background_source_runs_unasked_and_nobody_waits_for_it() {
         let first = scrape(&registry, LONG).await;
         assert!(!first.success("good"));
         assert_eq!(registry.status("good").map(|status| status.outcome.as_str()), Some("nodata"));
-        assert!(first.took < Duration::from_millis(50), "{:?}", first.took);
-        until("three passes", async || rounds.runs() >= 3).await;
+        assert!(first.took < Duration::from_millis(600), "{:?}", first.took);
+        until("two passes", async || rounds.runs() >= 2 && scrape(&registry, LONG).await.success("good"))
+            .await;
         let scraped = scrape(&registry, LONG).await;
-        assert!(scraped.success("good") && round(&scraped, "good").is_some_and(|round| round >= 2));
+        assert!(scraped.success("good") && round(&scraped, "good").is_some_and(|round| round >= 1));
 
         rounds.failing.store(true, Ordering::SeqCst);
         until("the data to be dropped", async || round(&scrape(&registry, LONG).await, "good").is_none())
             .await;
         assert!(!scrape(&registry, LONG).await.success("good"));
         drop(registry);
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
         let after = rounds.runs();
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!(rounds.runs(), after, "it ends with its registry");
     });
 }

@@ -4,5 +4,11 @@
 mod bad_sources;
 mod http;
 mod kept_data;
+#[allow(clippy::print_stderr, reason = "the table of what was measured")]
+mod limits;
+mod listeners;
 mod meeting_scrapes;
+mod pki;
+mod program;
 mod support;
+mod web_config;

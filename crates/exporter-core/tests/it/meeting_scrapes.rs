@@ -10,14 +10,14 @@ const LONG: Duration = Duration::from_secs(5);
 fn the_impatient_leaves_and_the_patient_stays() {
     for kind in [Kind::Async, Kind::Blocking] {
         run(async {
-            let (slow, gate) = source(kind, &BAD, Act::Slow(Duration::from_millis(600)));
+            let (slow, gate) = source(kind, &BAD, Act::Slow(Duration::from_millis(2000)));
             let (good, good_gate) = source(Kind::Blocking, &GOOD, Act::Value);
             let registry = registry(vec![good, slow]);
             let (short, long) = tokio::join!(scrape(&registry, SHORT), scrape(&registry, LONG));
             assert!(!short.success("bad") && short.success("good"), "{}", short.page);
-            assert!(short.took < Duration::from_millis(450), "{:?}", short.took);
+            assert!(short.took < Duration::from_millis(1500), "{:?}", short.took);
             assert!(long.success("bad") && long.has("test_value{source=\"bad\"} 1"), "{}", long.page);
-            assert!(long.took < Duration::from_secs(2), "{:?}", long.took);
+            assert!(long.took < Duration::from_secs(4), "{:?}", long.took);
             assert_eq!((gate.started(), good_gate.started()), (1, 1));
         });
     }
@@ -52,14 +52,14 @@ fn different_filters_share_a_run() {
 #[test]
 fn one_that_goes_away_cancels_nothing() {
     run(async {
-        let (slow, gate) = source(Kind::Async, &BAD, Act::Slow(Duration::from_millis(150)));
+        let (slow, gate) = source(Kind::Async, &BAD, Act::Slow(Duration::from_millis(1000)));
         let registry = registry(vec![slow]);
         // Dropped half-way, as the server drops the answer to a client that has gone.
-        let gone = tokio::time::timeout(Duration::from_millis(50), scrape(&registry, LONG)).await;
+        let gone = tokio::time::timeout(Duration::from_millis(400), scrape(&registry, LONG)).await;
         assert!(gone.is_err());
         let scraped = scrape(&registry, LONG).await;
         assert!(scraped.success("bad"), "{}", scraped.page);
-        assert!(scraped.took < Duration::from_millis(140), "it joins the run under way: {:?}", scraped.took);
+        assert!(scraped.took < Duration::from_millis(950), "it joins the run under way: {:?}", scraped.took);
         assert_eq!(gate.started(), 1);
     });
 }

@@ -13,27 +13,30 @@ pub(super) struct Entry {
     pub(super) path: &'static str,
 }
 
+/// The same flags for both: ours takes the peer's.
+const NODE: &[&str] = &[
+    "--web.listen-address=127.0.0.1:PORT",
+    "--collector.disable-defaults",
+    "--collector.cpu",
+    "--collector.diskstats",
+    "--collector.filesystem",
+    "--collector.loadavg",
+    "--collector.meminfo",
+    "--collector.netclass",
+    "--collector.netdev",
+    "--collector.os",
+    "--collector.stat",
+    "--collector.textfile",
+    "--collector.time",
+    "--collector.uname",
+    "--collector.vmstat",
+];
+
 pub(super) const ENTRIES: [Entry; 1] = [Entry {
     name: "node",
     package: "node-exporter",
-    args: &["--web.listen-address=127.0.0.1:PORT"],
+    args: NODE,
     peer: "node_exporter",
-    peer_args: &[
-        "--web.listen-address=127.0.0.1:PORT",
-        "--collector.disable-defaults",
-        "--collector.cpu",
-        "--collector.diskstats",
-        "--collector.filesystem",
-        "--collector.loadavg",
-        "--collector.meminfo",
-        "--collector.netclass",
-        "--collector.netdev",
-        "--collector.os",
-        "--collector.stat",
-        "--collector.textfile",
-        "--collector.time",
-        "--collector.uname",
-        "--collector.vmstat",
-    ],
+    peer_args: NODE,
     path: "/metrics",
 }];

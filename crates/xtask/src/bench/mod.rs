@@ -85,10 +85,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The release binary, of this one package: what else is in the workspace must not change its features.
+/// The release binary, of this one package (what else is in the workspace must not change its features), static as in
+/// the image: what a process of another kind would share with it is not there to be shared.
 fn build(entry: &Entry) -> Result<PathBuf> {
-    shell::run(&mut shell::cargo(&["build", "--quiet", "--release", "--package", entry.package]))?;
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut cargo =
+        shell::cargo(&["build", "--quiet", "--release", "--package", entry.package, "--target", &triple]);
+    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
-    Ok(target.join("release").join(entry.package))
+    Ok(target.join(triple).join("release").join(entry.package))
 }

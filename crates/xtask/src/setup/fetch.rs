@@ -17,13 +17,14 @@ pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg
 const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// `(package, program in it, our name for it)`.
-const TOOLS: [(&str, &str, &str); 6] = [
+const TOOLS: [(&str, &str, &str); 7] = [
     ("prometheus", "prometheus", "prometheus"),
     ("promtool", "promtool", "promtool"),
     ("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
     ("prometheus-alertmanager", "amtool", "amtool"),
     ("docker-compose", "docker-compose", "docker-compose"),
     ("prometheus-node-exporter", "prometheus-node-exporter", "node_exporter"),
+    ("prometheus-redis-exporter", "prometheus-redis-exporter", "redis_exporter"),
 ];
 
 /// Fetches into `dir` unless it was done before. Remove `dir` for newer builds.
@@ -46,7 +47,7 @@ pub(super) fn run(dir: &Path) -> Result<()> {
         return Ok(());
     }
     say(format!("setup: fetching {} from Debian sid into target/tools", packages.join(", ")));
-    let debs = download(dir, &packages)?;
+    let debs = download(&dir.join("apt"), "sid", &packages)?;
     let root = dir.join("root");
     for deb in &debs {
         shell::run(Command::new("dpkg").arg("-x").arg(deb).arg(&root))?;
@@ -89,11 +90,11 @@ fn on_path() -> Result<()> {
     Ok(())
 }
 
-fn download(dir: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
+/// Downloads packages of one of Debian's suites, with apt's state in a folder of its own.
+pub(super) fn download(state: &Path, suite: &str, packages: &[&str]) -> Result<Vec<PathBuf>> {
     if !Path::new(KEYRING).exists() {
         bail!("{KEYRING} is missing: install debian-archive-keyring");
     }
-    let state = dir.join("apt");
     let debs = state.join("debs");
     if debs.exists() {
         std::fs::remove_dir_all(&debs)?;
@@ -102,8 +103,8 @@ fn download(dir: &Path, packages: &[&str]) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(state.join(folder))?;
     }
     let mirror = debian_mirror(&system_sources()).unwrap_or_else(|| MIRROR.to_owned());
-    let list = state.join("sid.list");
-    std::fs::write(&list, format!("deb [signed-by={KEYRING}] {mirror} sid main\n"))?;
+    let list = state.join("suite.list");
+    std::fs::write(&list, format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
     let apt_get = |verb: &str| {
         let mut command = Command::new("apt-get");
         for option in [

@@ -2,6 +2,8 @@
 //! only as root, and never asks for root by itself.
 
 mod fetch;
+mod python;
+mod servers;
 
 use std::path::Path;
 use std::process::Command;
@@ -24,13 +26,21 @@ struct Package {
     why: &'static str,
 }
 
-const PACKAGES: [Package; 4] = [
+const PACKAGES: [Package; 7] = [
     Package {
         name: "debian-archive-keyring",
         brings: Brings::File(fetch::KEYRING),
         why: "checks the signatures of what is fetched",
     },
+    Package {
+        name: "python3-pip",
+        brings: Brings::Program("pip3"),
+        why: "brings Celery, whose workers and queues a test watches",
+    },
+    Package { name: "openssl", brings: Brings::Program("openssl"), why: "certificates for tests of TLS" },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
+    // Where docker.io brings the client itself, there is no such package.
+    Package { name: "docker-cli", brings: Brings::Program("docker"), why: "the compose test" },
     Package { name: "iproute2", brings: Brings::Program("ip"), why: "the benchmark's private network" },
     Package {
         name: "util-linux",
@@ -47,6 +57,8 @@ pub(crate) fn run() -> Result<()> {
     install_packages()?;
     let dir = repo::root().join("target/tools");
     fetch::run(&dir)?;
+    servers::run(&dir)?;
+    python::run(&dir)?;
     install_templates(&dir)
 }
 
@@ -55,19 +67,30 @@ fn install_packages() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     if shell::find("apt-get").is_none() {
         let list = missing.iter().map(|package| format!("\n  {} ({})", package.name, package.why));
         bail!("this system has no apt-get; install by its own means:{}", list.collect::<String>());
     }
     if !is_root() {
-        bail!("not root, so nothing is installed. Run:\n  {}", sudo_line(&names));
+        bail!("not root, so nothing is installed. Run:\n  {}", sudo_line(&known(&missing)));
     }
     for package in &missing {
         say(format!("setup: installing {} ({})", package.name, package.why));
     }
     shell::run(apt_get(&["update"]).arg("-qq"))?;
-    shell::run(apt_get(&["install", "-qq", "--yes", "--no-install-recommends"]).args(names))
+    shell::run(apt_get(&["install", "-qq", "--yes", "--no-install-recommends"]).args(known(&missing)))?;
+    match missing.iter().find(|package| !package.is_there()) {
+        Some(package) => bail!("{} was not found; install it by hand ({})", package.name, package.why),
+        None => Ok(()),
+    }
+}
+
+/// The names apt can install; all if it has no lists yet.
+fn known<'a>(packages: &[&'a Package]) -> Vec<&'a str> {
+    let names = packages.iter().map(|package| package.name);
+    let in_lists = |name: &str| shell::succeeds(Command::new("apt-cache").args(["show", name]));
+    let known: Vec<&str> = names.clone().filter(|name| in_lists(name)).collect();
+    if known.is_empty() { names.collect() } else { known }
 }
 
 fn apt_get(args: &[&str]) -> Command {

@@ -2,8 +2,10 @@
 
 mod files;
 mod layout;
+mod limits;
 pub(crate) mod parse;
 mod scan;
+mod sources;
 mod usage;
 
 pub(crate) use files::{Gone, Reader};

@@ -45,7 +45,7 @@ pub(crate) struct Found<'a> {
     pub(crate) now: f64,
     /// Whether a file was not as it should be, or a container could not be read.
     pub(crate) trouble: bool,
-    pub(crate) devices: &'a crate::source::Devices,
+    pub(crate) devices: &'a crate::devices::Devices,
 }
 
 static PER_CONTAINER: [&Collector; 11] =

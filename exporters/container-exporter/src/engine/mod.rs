@@ -2,7 +2,8 @@
 
 mod api;
 mod client;
+mod transport;
 mod watch;
 
-pub(crate) use client::Address;
+pub(crate) use transport::Address;
 pub(crate) use watch::{Watch, watch};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::api::{ImageSummary, RawEvent};
-use super::client::{Address, Engine, EngineError, Events};
+use super::client::{Engine, EngineError, Events};
+use super::transport::Address;
 use crate::labels::Allowed;
 use crate::model::{self, Action, Change, Container, Event, News, State};
 

@@ -26,7 +26,7 @@ fn build() -> Result<String> {
             "no Docker engine answers; `cargo xtask test` starts one (cargo xtask setup brings it): {error}"
         ))
     })?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/main.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/guest.rs");
     let text = std::fs::read(&source)?;
     let sum = text
         .iter()

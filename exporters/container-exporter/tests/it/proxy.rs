@@ -18,6 +18,12 @@ struct State {
     open: Mutex<Vec<UnixStream>>,
 }
 
+impl State {
+    fn open(&self) -> std::sync::MutexGuard<'_, Vec<UnixStream>> {
+        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 pub(crate) struct Proxy {
     state: Arc<State>,
     path: PathBuf,
@@ -38,7 +44,7 @@ impl Proxy {
                 let Ok(engine) = UnixStream::connect(ENGINE) else { continue };
                 let ends = [client.try_clone(), client.try_clone(), engine.try_clone(), engine.try_clone()];
                 let [Ok(a), Ok(b), Ok(c), Ok(d)] = ends else { continue };
-                shared.open.lock().unwrap().extend([client, engine]);
+                shared.open().extend([client, engine]);
                 let (one, other) = (shared.clone(), shared.clone());
                 std::thread::spawn(move || pass(a, c, &one));
                 std::thread::spawn(move || pass(d, b, &other));
@@ -59,7 +65,7 @@ impl Proxy {
     /// Ends all connections; new ones pass.
     pub(crate) fn cut(&self) {
         self.state.held.store(false, Ordering::SeqCst);
-        for end in self.state.open.lock().unwrap().drain(..) {
+        for end in self.state.open().drain(..) {
             let _ = end.shutdown(Shutdown::Both);
         }
     }

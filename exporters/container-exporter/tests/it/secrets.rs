@@ -36,9 +36,9 @@ fn is_in_memory(pid: u32) -> Result<bool> {
             continue;
         }
         let Some((from, to)) = range.split_once('-') else { continue };
-        let hex = |text| u64::from_str_radix(text, 16).unwrap();
-        let (from, to) = (hex(from), hex(to));
-        let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+        let hex = |text| u64::from_str_radix(text, 16).map_err(Error::context("an address"));
+        let (from, to) = (hex(from)?, hex(to)?);
+        let mut bytes = vec![0; (to - from) as usize];
         memory.seek(SeekFrom::Start(from))?;
         // A part that was unmapped meanwhile holds nothing.
         if memory.read_exact(&mut bytes).is_ok()

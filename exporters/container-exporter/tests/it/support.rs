@@ -79,8 +79,9 @@ pub(crate) fn spawn_meta(socket: &std::path::Path, arguments: &[&str]) -> Result
     let mut command = command();
     command.arg("meta").arg(format!("--socket={}", socket.display())).args(arguments);
     let mut process = Process::spawn(&mut command)?;
-    process
-        .until("the socket of meta", LIMIT, || Ok(drop(std::os::unix::net::UnixStream::connect(socket)?)))?;
+    process.until("the socket of meta", LIMIT, || {
+        std::os::unix::net::UnixStream::connect(socket).map(drop).map_err(Error::from)
+    })?;
     Ok(process)
 }
 

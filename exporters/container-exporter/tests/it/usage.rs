@@ -88,7 +88,7 @@ fn engines_disk() -> Result<String> {
     let device = std::fs::metadata(&folder)?.dev();
     let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00));
     let event = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/uevent"))?;
-    let name = event.lines().find_map(|line| line.strip_prefix("DEVNAME=")).expect("a disk with a name");
+    let name = event.lines().find_map(|line| line.strip_prefix("DEVNAME=")).unwrap_or_default();
     // Limits are a whole disk's.
     let whole = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let disk = if name.starts_with("nvme") { whole.trim_end_matches('p') } else { whole };

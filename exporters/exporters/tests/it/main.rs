@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod compose;
 mod prometheus;
+mod reload;
 mod support;
 mod thresholds;

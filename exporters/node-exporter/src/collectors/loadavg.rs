@@ -1,12 +1,9 @@
 //! Load averages, from `/proc/loadavg`; see proc_loadavg(5).
 
-use exporter_core::{
-    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Scrape, Sink,
-};
-use std::path::PathBuf;
+use exporter_core::{BoxedSource, Collector, ConfigError, Family};
 
 use crate::context::Context;
-use crate::read::Reader;
+use crate::source;
 use crate::text::{Malformed, fields, number};
 
 pub(crate) static LOADAVG: Collector = Collector {
@@ -20,23 +17,14 @@ static LOAD1: Family<0> = Family::gauge("node_load1", "Load average over 1 minut
 static LOAD5: Family<0> = Family::gauge("node_load5", "Load average over 5 minutes.", &[]);
 static LOAD15: Family<0> = Family::gauge("node_load15", "Load average over 15 minutes.", &[]);
 
-struct Loadavg {
-    path: PathBuf,
-    reader: Reader,
-}
-
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    Ok(BoxedSource::blocking(Loadavg { path: context.proc("loadavg"), reader: Reader::new() }))
-}
-
-impl BlockingSource for Loadavg {
-    fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        let [one, five, fifteen] = self.reader.parse(&self.path, parse)?;
+    Ok(source::file(context.proc("loadavg"), |text, sink| {
+        let [one, five, fifteen] = parse(text)?;
         sink.put(&LOAD1, [], one);
         sink.put(&LOAD5, [], five);
         sink.put(&LOAD15, [], fifteen);
         Ok(())
-    }
+    }))
 }
 
 /// The averages over 1, 5 and 15 minutes.

@@ -1,12 +1,9 @@
 //! Memory, from `/proc/meminfo`; see proc_meminfo(5). The kernel names the families.
 
-use exporter_core::{
-    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Dynamic, Kind, Scrape, Sink,
-};
-use std::path::PathBuf;
+use exporter_core::{BoxedSource, Collector, ConfigError, Dynamic, Kind};
 
 use crate::context::Context;
-use crate::read::Reader;
+use crate::source;
 use crate::text::{Malformed, fields, integer, lines};
 
 pub(crate) static MEMINFO: Collector =
@@ -16,25 +13,13 @@ static BYTES: Dynamic<0> =
     Dynamic::new(Kind::Gauge, "node_memory_", "Field {} of /proc/meminfo, in bytes.", &[]).suffix("_bytes");
 static COUNT: Dynamic<0> = Dynamic::new(Kind::Gauge, "node_memory_", "Field {} of /proc/meminfo.", &[]);
 
-struct Meminfo {
-    path: PathBuf,
-    reader: Reader,
-}
-
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    Ok(BoxedSource::blocking(Meminfo { path: context.proc("meminfo"), reader: Reader::new() }))
-}
-
-impl BlockingSource for Meminfo {
-    fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        self.reader.parse(&self.path, |text| {
-            parse(text, |name, value| match value {
-                Amount::Bytes(bytes) => sink.put_dynamic(&BYTES, name, [], bytes),
-                Amount::Count(count) => sink.put_dynamic(&COUNT, name, [], count),
-            })
-        })?;
-        Ok(())
-    }
+    Ok(source::file(context.proc("meminfo"), |text, sink| {
+        parse(text, |name, value| match value {
+            Amount::Bytes(bytes) => sink.put_dynamic(&BYTES, name, [], bytes),
+            Amount::Count(count) => sink.put_dynamic(&COUNT, name, [], count),
+        })
+    }))
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,7 +1,53 @@
 //! The collectors: one file each, one line each in the table.
 
+mod accepted;
+mod arp;
+mod bonding;
+mod conntrack;
+mod cpu;
+mod cpufreq;
+mod diskstats;
+mod dmi;
+mod edac;
+mod entropy;
+mod filefd;
+mod filesystem;
+mod hwmon;
+mod interrupts;
+mod kernel_hung;
 mod loadavg;
+mod mdadm;
 mod meminfo;
+mod net;
+mod netstat;
+mod nfs;
+mod nfsd;
+mod nvme;
+mod os;
+mod powersupplyclass;
+mod pressure;
+mod processes;
+mod rapl;
+mod rpc;
+mod schedstat;
+mod selinux;
+mod sockstat;
+mod softirqs;
+mod softnet;
+mod stat;
+mod swap;
+mod tcpstat;
+mod textfile;
+mod thermal_zone;
+mod time;
+mod timex;
+mod udev;
+mod udp_queues;
+mod uname;
+mod vmstat;
+mod watchdog;
+mod xfs;
+mod zfs;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
 
@@ -10,13 +56,64 @@ use crate::context::{self, Context};
 /// A source: what it fills, the flags it reads, and how it is made.
 struct Entry {
     collectors: &'static [&'static Collector],
-    flags: &'static [Flag],
+    flags: &'static [&'static [Flag]],
     source: fn(&Context) -> Result<BoxedSource, ConfigError>,
 }
 
+const fn entry(
+    collectors: &'static [&'static Collector],
+    flags: &'static [&'static [Flag]],
+    source: fn(&Context) -> Result<BoxedSource, ConfigError>,
+) -> Entry {
+    Entry { collectors, flags, source }
+}
+
 static TABLE: &[Entry] = &[
-    Entry { collectors: &[&loadavg::LOADAVG], flags: &[], source: loadavg::source },
-    Entry { collectors: &[&meminfo::MEMINFO], flags: &[], source: meminfo::source },
+    entry(&[&arp::ARP], &[arp::FLAGS], arp::source),
+    entry(&[&bonding::BONDING], &[], bonding::source),
+    entry(&[&conntrack::CONNTRACK], &[], conntrack::source),
+    entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
+    entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
+    entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
+    entry(&[&dmi::DMI], &[], dmi::source),
+    entry(&[&edac::EDAC], &[], edac::source),
+    entry(&[&entropy::ENTROPY], &[], entropy::source),
+    entry(&[&filefd::FILEFD], &[], filefd::source),
+    entry(&[&filesystem::FILESYSTEM], &[filesystem::FLAGS], filesystem::source),
+    entry(&[&hwmon::HWMON], &[hwmon::FLAGS], hwmon::source),
+    entry(&[&interrupts::INTERRUPTS], &[interrupts::FLAGS], interrupts::source),
+    entry(&[&kernel_hung::KERNEL_HUNG], &[], kernel_hung::source),
+    entry(&[&loadavg::LOADAVG], &[], loadavg::source),
+    entry(&[&mdadm::MDADM], &[], mdadm::source),
+    entry(&[&meminfo::MEMINFO], &[], meminfo::source),
+    entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
+    entry(&[&netstat::NETSTAT], &[netstat::FLAGS], netstat::source),
+    entry(&[&nfs::NFS], &[], nfs::source),
+    entry(&[&nfsd::NFSD], &[], nfsd::source),
+    entry(&[&nvme::NVME], &[], nvme::source),
+    entry(&[&os::OS], &[], os::source),
+    entry(&[&powersupplyclass::POWERSUPPLYCLASS], &[powersupplyclass::FLAGS], powersupplyclass::source),
+    entry(&[&pressure::PRESSURE], &[], pressure::source),
+    entry(&[&processes::PROCESSES], &[processes::FLAGS], processes::source),
+    entry(&[&rapl::RAPL], &[rapl::FLAGS], rapl::source),
+    entry(&[&schedstat::SCHEDSTAT], &[], schedstat::source),
+    entry(&[&selinux::SELINUX], &[], selinux::source),
+    entry(&[&sockstat::SOCKSTAT], &[], sockstat::source),
+    entry(&[&softirqs::SOFTIRQS], &[], softirqs::source),
+    entry(&[&softnet::SOFTNET], &[], softnet::source),
+    entry(&[&swap::SWAP], &[], swap::source),
+    entry(&[&tcpstat::TCPSTAT], &[tcpstat::FLAGS], tcpstat::source),
+    entry(&[&thermal_zone::THERMAL_ZONE], &[], thermal_zone::source),
+    entry(&[&time::TIME], &[], time::source),
+    entry(&[&timex::TIMEX], &[], timex::source),
+    entry(&[&udp_queues::UDP_QUEUES], &[], udp_queues::source),
+    entry(&[&uname::UNAME], &[], uname::source),
+    entry(&[&vmstat::VMSTAT], &[vmstat::FLAGS], vmstat::source),
+    entry(&[&watchdog::WATCHDOG], &[], watchdog::source),
+    entry(&[&xfs::XFS], &[], xfs::source),
+    entry(&[&zfs::ZFS], &[], zfs::source),
+    // The last, so that a user's file cannot stand in for a family of ours.
+    entry(&[&textfile::TEXTFILE], &[textfile::FLAGS], textfile::source),
 ];
 
 pub(crate) fn all() -> Vec<&'static Collector> {
@@ -24,11 +121,13 @@ pub(crate) fn all() -> Vec<&'static Collector> {
 }
 
 pub(crate) fn flags() -> Vec<Flag> {
-    context::FLAGS.iter().chain(TABLE.iter().flat_map(|entry| entry.flags)).copied().collect()
+    let own = TABLE.iter().flat_map(|entry| entry.flags.iter().copied().flatten());
+    context::FLAGS.iter().chain(own).copied().chain(accepted::flags()).collect()
 }
 
 /// The sources with at least one collector switched on.
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
+    accepted::tell(settings);
     let context = Context::new(settings);
     let mut specs = Vec::new();
     for entry in TABLE {

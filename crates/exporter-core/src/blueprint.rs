@@ -1,0 +1,146 @@
+//! What instances there are to be, and making them: all before any is served, so that a bad configuration changes
+//! nothing.
+
+use std::sync::Arc;
+
+use crate::config::{ConfigFile, Setting};
+use crate::exporter::{ConfigError, Discovered, Exporter};
+use crate::flags::{DISABLE_DEFAULTS, Settings};
+use crate::http::Instance;
+use crate::plan::AllInOne;
+use crate::probe::Probes;
+use crate::registry::Registry;
+
+/// An instance that is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Blueprint {
+    exporter: &'static Exporter,
+    name: String,
+    path: String,
+    settings: Settings,
+}
+
+impl Blueprint {
+    pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
+        Self { exporter, name, path, settings }
+    }
+
+    /// What it is made from: when this is the same, so is the instance. Files that flags name count by their content.
+    fn fingerprint(&self) -> Vec<String> {
+        let mut parts = vec![self.exporter.name.to_owned(), self.name.clone(), self.path.clone()];
+        parts.extend(self.settings.fingerprint());
+        let files = (self.exporter.flags)().into_iter().filter(|flag| flag.file).map(|flag| flag.name);
+        for path in files.map(|name| self.settings.text(name)).filter(|path| !path.is_empty()) {
+            parts.push(std::fs::read_to_string(path).unwrap_or_else(|error| error.to_string()));
+        }
+        parts
+    }
+
+    fn build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
+        let exporter = self.exporter;
+        let registry = Registry::new(exporter.namespace, (exporter.sources)(&self.settings)?)?;
+        let probes = (exporter.probes)(&self.settings)?;
+        let probes = probes.into_iter().map(|spec| Probes::new(exporter.namespace, spec)).collect();
+        Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)
+            .with_probes(probes)
+            .with_fingerprint(fingerprint))
+    }
+}
+
+/// Makes the instances; one that runs already and is to be as it is stays as it is, with its connections.
+pub(crate) fn build(
+    blueprints: &[Blueprint],
+    running: &[Arc<Instance>],
+) -> Result<Vec<Arc<Instance>>, ConfigError> {
+    let mut instances = Vec::new();
+    for blueprint in blueprints {
+        let fingerprint = blueprint.fingerprint();
+        instances.push(match running.iter().find(|instance| instance.fingerprint == fingerprint) {
+            Some(instance) => instance.clone(),
+            None => Arc::new(blueprint.build(fingerprint)?),
+        });
+    }
+    Ok(instances)
+}
+
+/// What the exporters find by themselves; logged one by one.
+pub(crate) fn discovered(program: &AllInOne) -> Result<Vec<Blueprint>, ConfigError> {
+    let mut blueprints = Vec::new();
+    for exporter in program.exporters {
+        let Some(Discovered { what, settings }) = (exporter.discover)() else {
+            tracing::info!(exporter = exporter.name, "nothing found; a config file says where to look");
+            continue;
+        };
+        tracing::info!(exporter = exporter.name, what, "found");
+        let path = format!("/{}/metrics", exporter.name);
+        blueprints.push(Blueprint::new(exporter, hostname(), path, exporter_settings(exporter, settings)?));
+    }
+    Ok(blueprints)
+}
+
+/// What a config file says.
+pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint>, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::new(format!("--config.file={path}: {error}")))?;
+    let mut blueprints: Vec<Blueprint> = Vec::new();
+    let place = |place: &str, error: &ConfigError| ConfigError::new(format!("{path}: {place}{error}"));
+    for (kind, entries) in ConfigFile::parse(&text).map_err(|error| place("", &error))?.exporters.0 {
+        let Some(exporter) = program.exporters.iter().find(|exporter| exporter.name == kind) else {
+            let known: Vec<_> = program.exporters.iter().map(|exporter| exporter.name).collect();
+            let known = known.join(", ");
+            return Err(ConfigError::new(format!("{path}: unknown exporter {kind:?}; known: {known}")));
+        };
+        for entry in entries {
+            let one =
+                configured_one(exporter, entry.0).map_err(|error| place(&format!("{kind}: "), &error))?;
+            if blueprints.iter().any(|other| other.path == one.path) {
+                let twice = one.path;
+                return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
+            }
+            blueprints.push(one);
+        }
+    }
+    Ok(blueprints)
+}
+
+fn configured_one(
+    exporter: &'static Exporter,
+    entry: Vec<(String, Setting)>,
+) -> Result<Blueprint, ConfigError> {
+    let mut name = None;
+    let mut given = Vec::new();
+    for (key, setting) in entry {
+        if key == "name" {
+            name = setting.0.into_iter().next();
+        } else {
+            given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
+        }
+    }
+    let plain = |name: &String| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    let path = match &name {
+        None => format!("/{}/metrics", exporter.name),
+        Some(name) if plain(name) => format!("/{}/{name}/metrics", exporter.name),
+        Some(name) => {
+            let message = format!("name {name:?}: only letters, digits, dot, dash and underscore");
+            return Err(ConfigError::new(message));
+        }
+    };
+    let settings = exporter_settings(exporter, given)?;
+    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings))
+}
+
+fn exporter_settings(
+    exporter: &Exporter,
+    given: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigError> {
+    let mut flags = (exporter.flags)();
+    flags.push(DISABLE_DEFAULTS);
+    Settings::new(&flags, &(exporter.collectors)(), given)
+}
+
+/// The machine's name: the `instance` of what has no name of its own.
+pub(crate) fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

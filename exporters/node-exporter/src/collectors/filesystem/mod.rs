@@ -1,0 +1,222 @@
+//! Filesystems: the mounts of the host's first process, and statfs(2) of each.
+
+mod mounts;
+mod pool;
+
+use exporter_core::{
+    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Scrape, Sink,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::context::Context;
+use crate::filter::Filter;
+use crate::read::Reader;
+use mounts::Mount;
+use pool::{Pool, Verdict};
+
+pub(crate) static FILESYSTEM: Collector = Collector {
+    name: "filesystem",
+    enabled: true,
+    families: &[
+        SIZE.desc(),
+        FREE.desc(),
+        AVAIL.desc(),
+        FILES.desc(),
+        FILES_FREE.desc(),
+        PURGEABLE.desc(),
+        READONLY.desc(),
+        DEVICE_ERROR.desc(),
+        MOUNT_INFO.desc(),
+    ],
+    dynamic: &[],
+};
+
+macro_rules! families {
+    ($($ident:ident $name:literal $help:literal)*) => {$(
+        static $ident: Family<4> = Family::gauge(
+            concat!("node_filesystem_", $name),
+            $help,
+            &["device", "device_error", "fstype", "mountpoint"],
+        );
+    )*};
+}
+families! {
+    SIZE "size_bytes" "Size of the filesystem."
+    FREE "free_bytes" "Free space, with what is reserved for root."
+    AVAIL "avail_bytes" "Free space for users other than root."
+    FILES "files" "Inodes."
+    FILES_FREE "files_free" "Free inodes."
+    PURGEABLE "purgeable_bytes" "Space that could be freed at need; always 0 on Linux."
+    READONLY "readonly" "Whether it is mounted read-only."
+    DEVICE_ERROR "device_error" "Whether the filesystem does not answer, or answers with an error."
+}
+static MOUNT_INFO: Family<4> = Family::info(
+    "node_filesystem_mount_info",
+    "Devices of mounts.",
+    &["device", "major", "minor", "mountpoint"],
+);
+
+const MOUNT_POINTS_INCLUDE: &str = "collector.filesystem.mount-points-include";
+const MOUNT_POINTS_EXCLUDE: &str = "collector.filesystem.mount-points-exclude";
+const TYPES_INCLUDE: &str = "collector.filesystem.fs-types-include";
+const TYPES_EXCLUDE: &str = "collector.filesystem.fs-types-exclude";
+const OLD_MOUNT_POINTS: &str = "collector.filesystem.ignored-mount-points";
+const OLD_TYPES: &str = "collector.filesystem.ignored-fs-types";
+const TIMEOUT: &str = "collector.filesystem.mount-timeout";
+
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag::value(MOUNT_POINTS_INCLUDE, "", "Mount points to report, as a regular expression."),
+    Flag::value(
+        MOUNT_POINTS_EXCLUDE,
+        "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+        "Mount points to leave out, as a regular expression.",
+    ),
+    Flag::value(TYPES_INCLUDE, "", "Filesystem types to report, as a regular expression."),
+    Flag::value(
+        TYPES_EXCLUDE,
+        "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|\
+         overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$",
+        "Filesystem types to leave out, as a regular expression.",
+    ),
+    Flag::value(OLD_MOUNT_POINTS, "", "The old name of mount-points-exclude.").hidden(),
+    Flag::value(OLD_TYPES, "", "The old name of fs-types-exclude.").hidden(),
+    Flag::value(TIMEOUT, "750ms", "How long a scrape waits for a mount that does not answer.").hidden(),
+    Flag::value("collector.filesystem.stat-workers", "4", "Accepted without effect: threads come as needed.")
+        .hidden(),
+];
+
+/// What is kept for writing the answer after the wait.
+const MARGIN: Duration = Duration::from_millis(100);
+/// In `device_error`, as the peer has it.
+const HANGS: &str = "mountpoint timeout";
+
+struct Filesystem {
+    paths: [PathBuf; 2],
+    rootfs: PathBuf,
+    reader: Reader,
+    mount_points: Filter,
+    types: Filter,
+    timeout: Duration,
+    pool: Pool,
+    /// The text that `mounts` was made from: it is the same at nearly every scrape.
+    text: Vec<u8>,
+    mounts: Arc<[Mount]>,
+}
+
+pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
+    let settings = &context.settings;
+    Ok(BoxedSource::blocking(Filesystem {
+        // Where the first process may not be looked at, our own mounts are the next best.
+        paths: [context.proc("1/mountinfo"), context.proc("self/mountinfo")],
+        rootfs: context.rootfs().to_owned(),
+        reader: Reader::new(),
+        mount_points: Filter::renamed(
+            settings,
+            MOUNT_POINTS_INCLUDE,
+            MOUNT_POINTS_EXCLUDE,
+            OLD_MOUNT_POINTS,
+        )?,
+        types: Filter::renamed(settings, TYPES_INCLUDE, TYPES_EXCLUDE, OLD_TYPES)?,
+        timeout: settings.duration(TIMEOUT)?,
+        pool: Pool::new(pool::statfs),
+        text: Vec::new(),
+        mounts: Arc::new([]),
+    }))
+}
+
+impl BlockingSource for Filesystem {
+    fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+        self.refresh()?;
+        let patience = self.timeout.min(scrape.remaining().saturating_sub(MARGIN));
+        let verdicts = self.pool.ask(&self.mounts, Instant::now() + patience);
+        put(&self.mounts, &verdicts, sink);
+        Ok(())
+    }
+}
+
+impl Filesystem {
+    fn refresh(&mut self) -> Result<(), CollectError> {
+        let (path, text) = self.reader.first(&self.paths)?;
+        if self.text == text && !self.text.is_empty() {
+            return Ok(());
+        }
+        let all = mounts::parse(text, &self.rootfs).map_err(|error| error.at(path))?;
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        let wanted = |mount: &Mount| {
+            self.mount_points.selects(mount.point.as_bytes()) && self.types.selects(mount.kind.as_bytes())
+        };
+        self.mounts = mounts::visible(all).into_iter().filter(wanted).collect();
+        Ok(())
+    }
+}
+
+fn put(mounts: &[Mount], verdicts: &[Verdict], sink: &mut Sink) {
+    let errors: Vec<String> = verdicts
+        .iter()
+        .map(|verdict| match verdict {
+            Verdict::Usage(_) => String::new(),
+            Verdict::Error(error) => describe(error),
+            Verdict::Hangs => HANGS.to_owned(),
+        })
+        .collect();
+    for (mount, error) in mounts.iter().zip(&errors) {
+        sink.put(&DEVICE_ERROR, [&mount.device, error, &mount.kind, &mount.point], !error.is_empty());
+    }
+    for (mount, error) in mounts.iter().zip(&errors) {
+        sink.put(&READONLY, [&mount.device, error, &mount.kind, &mount.point], mount.read_only);
+    }
+    let answers: Vec<_> = mounts
+        .iter()
+        .zip(verdicts)
+        .filter_map(|(mount, verdict)| match verdict {
+            Verdict::Usage(usage) => Some((mount, usage)),
+            _ => None,
+        })
+        .collect();
+    type Number = fn(&pool::Usage) -> f64;
+    let numbers: [(&'static Family<4>, Number); 6] = [
+        (&SIZE, |usage| usage.size),
+        (&FREE, |usage| usage.free),
+        (&AVAIL, |usage| usage.avail),
+        (&FILES, |usage| usage.files),
+        (&FILES_FREE, |usage| usage.files_free),
+        (&PURGEABLE, |_| 0.0),
+    ];
+    for (family, number) in numbers {
+        for (mount, usage) in &answers {
+            sink.put(family, [&mount.device, &"", &mount.kind, &mount.point], number(usage));
+        }
+    }
+    for (mount, _) in &answers {
+        sink.put(&MOUNT_INFO, [&mount.device, &mount.major, &mount.minor, &mount.point], true);
+    }
+}
+
+/// An error in the words of the C library, lower case, as Go prints them.
+fn describe(error: &std::io::Error) -> String {
+    let text = error.to_string().to_ascii_lowercase();
+    match text.split_once(" (os error") {
+        Some(("stale file handle", _)) => "stale NFS file handle".to_owned(),
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_as_the_peer_writes_them() {
+        for (code, text) in [
+            (13, "permission denied"),
+            (107, "transport endpoint is not connected"),
+            (116, "stale NFS file handle"),
+        ] {
+            assert_eq!(describe(&std::io::Error::from_raw_os_error(code)), text);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Calls that may never return, on threads of their own.
+//!
+//! Local filesystems are asked where we are. One thread asks the other mounts one after the other. When a call does not return soon, another thread goes on with the
+//! rest; the stuck one is left alone, and its mount is not asked again before it has returned.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::mounts::Mount;
+
+/// A call that takes longer than this lets the others wait no more.
+const STALL: Duration = Duration::from_millis(50);
+/// Threads that may be stuck at once. More dead mounts than this are reported without being asked.
+const MAX_THREADS: usize = 32;
+/// Threads of ours need next to nothing.
+const STACK: usize = 64 << 10;
+
+/// What statfs says, in bytes and inodes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usage {
+    pub(super) size: f64,
+    pub(super) free: f64,
+    pub(super) avail: f64,
+    pub(super) files: f64,
+    pub(super) files_free: f64,
+}
+
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Usage(Usage),
+    Error(io::Error),
+    Hangs,
+}
+
+type Call = dyn Fn(&Path) -> io::Result<Usage> + Send + Sync;
+
+pub(super) fn statfs(path: &Path) -> io::Result<Usage> {
+    let stat = rustix::fs::statfs(path)?;
+    let block = stat.f_bsize as f64;
+    Ok(Usage {
+        size: stat.f_blocks as f64 * block,
+        free: stat.f_bfree as f64 * block,
+        avail: stat.f_bavail as f64 * block,
+        files: stat.f_files as f64,
+        files_free: stat.f_ffree as f64,
+    })
+}
+
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    call: Box<Call>,
+    state: Mutex<State>,
+    /// There is work, or no more use for the thread.
+    work: Condvar,
+    /// A call has returned.
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    batch: u64,
+    queue: VecDeque<(usize, Arc<Path>)>,
+    verdicts: Vec<Option<Verdict>>,
+    open: usize,
+    /// Paths of calls under way, also of earlier batches.
+    in_flight: HashSet<Arc<Path>>,
+    threads: usize,
+    idle: usize,
+    /// When a thread last took or finished a call of this batch.
+    progress: Option<Instant>,
+    closed: bool,
+}
+
+impl Pool {
+    pub(super) fn new(call: impl Fn(&Path) -> io::Result<Usage> + Send + Sync + 'static) -> Self {
+        let shared = Shared {
+            call: Box::new(call),
+            state: Mutex::default(),
+            work: Condvar::new(),
+            returned: Condvar::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A verdict for each mount, at `deadline` at the latest.
+    pub(super) fn ask(&mut self, mounts: &[Mount], deadline: Instant) -> Vec<Verdict> {
+        let at_once = |mount: &Mount| mount.answers_at_once().then(|| self.shared.call(&mount.path));
+        let answered: Vec<_> = mounts.iter().map(at_once).collect();
+        let mut state = self.shared.lock();
+        state.batch += 1;
+        state.queue.clear();
+        state.verdicts.clear();
+        state.verdicts.extend(answered);
+        for (at, mount) in mounts.iter().enumerate() {
+            if state.verdicts[at].is_none() && !state.in_flight.contains(&mount.path) {
+                state.queue.push_back((at, mount.path.clone()));
+            }
+        }
+        state.open = state.queue.len();
+        state.progress = Some(Instant::now());
+        if state.open > 0 {
+            self.employ(&mut state);
+        }
+        while state.open > 0 {
+            let now = Instant::now();
+            if now >= deadline {
+                break;
+            }
+            let stalled = state.progress.is_some_and(|at| now.saturating_duration_since(at) >= STALL);
+            if stalled && !state.queue.is_empty() {
+                state.progress = Some(now);
+                self.employ(&mut state);
+            }
+            let wait = STALL.min(deadline - now);
+            state = self.shared.returned.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.queue.clear();
+        // What returns after this belongs to no batch.
+        state.batch += 1;
+        state.verdicts.drain(..).map(|verdict| verdict.unwrap_or(Verdict::Hangs)).collect()
+    }
+
+    /// Sets one more thread to work, a waiting one if there is any.
+    fn employ(&self, state: &mut State) {
+        if state.idle > 0 {
+            self.shared.work.notify_one();
+        } else if state.threads < MAX_THREADS {
+            let shared = self.shared.clone();
+            let thread = std::thread::Builder::new().name("statfs".to_owned()).stack_size(STACK);
+            if thread.spawn(move || shared.work()).is_ok() {
+                state.threads += 1;
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call(&self, path: &Path) -> Verdict {
+        match (self.call)(path) {
+            Ok(usage) => Verdict::Usage(usage),
+            Err(error) => Verdict::Error(error),
+        }
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                break;
+            }
+            let Some((at, path)) = state.queue.pop_front() else {
+                // One thread waits for the next scrape; those that a stall called in are not needed any more.
+                if state.idle > 0 {
+                    break;
+                }
+                state.idle += 1;
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                continue;
+            };
+            let batch = state.batch;
+            state.in_flight.insert(path.clone());
+            state.progress = Some(Instant::now());
+            drop(state);
+            let verdict = self.call(&path);
+            state = self.lock();
+            state.in_flight.remove(&path);
+            if state.batch == batch {
+                state.progress = Some(Instant::now());
+                state.verdicts[at] = Some(verdict);
+                state.open -= 1;
+                if state.open == 0 {
+                    self.returned.notify_all();
+                }
+            }
+        }
+        state.threads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    const USAGE: Usage = Usage { size: 1.0, free: 1.0, avail: 1.0, files: 1.0, files_free: 1.0 };
+
+    fn mounts(points: &[&str]) -> Vec<Mount> {
+        let mount = |point: &&str| {
+            let line = format!("1 0 8:1 / {point} rw - nfs4 a rw\n");
+            super::super::mounts::parse(line.as_bytes(), Path::new("/")).unwrap().remove(0)
+        };
+        points.iter().map(mount).collect()
+    }
+
+    /// A pool whose calls on paths with `hang` in them return when told so. Each call is reported.
+    fn pool() -> (Pool, Receiver<String>, Sender<()>) {
+        let (asked, log) = channel();
+        let (release, gate) = channel::<()>();
+        let (asked, gate) = (Mutex::new(asked), Mutex::new(gate));
+        let pool = Pool::new(move |path| {
+            let path = path.to_str().unwrap();
+            asked.lock().unwrap().send(path.to_owned()).unwrap();
+            match path {
+                path if path.contains("hang") => {
+                    let _ = gate.lock().unwrap().recv();
+                }
+                path if path.contains("bad") => return Err(io::Error::from_raw_os_error(13)),
+                _ => {}
+            }
+            Ok(USAGE)
+        });
+        (pool, log, release)
+    }
+
+    fn brief(verdicts: &[Verdict]) -> String {
+        verdicts
+            .iter()
+            .map(|verdict| match verdict {
+                Verdict::Usage(_) => 'u',
+                Verdict::Error(_) => 'e',
+                Verdict::Hangs => 'h',
+            })
+            .collect()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(400)
+    }
+
+    #[test]
+    fn a_mount_that_hangs_costs_only_itself_and_is_not_asked_twice() {
+        let (mut pool, log, release) = pool();
+        let all = mounts(&["/a", "/hang", "/bad", "/b"]);
+        assert_eq!(brief(&pool.ask(&all, soon())), "uheu");
+        let started = Instant::now();
+        assert_eq!(brief(&pool.ask(&all, soon())), "uheu");
+        assert!(started.elapsed() < Duration::from_millis(300), "no wait for a call that hangs since before");
+        let asked: Vec<_> = log.try_iter().collect();
+        assert_eq!(asked.iter().filter(|path| *path == "/hang").count(), 1, "{asked:?}");
+
+        drop(release);
+        let patience = Instant::now() + Duration::from_secs(10);
+        while brief(&pool.ask(&all, soon())) != "uueu" {
+            assert!(Instant::now() < patience, "a mount that answers again is asked again");
+        }
+    }
+
+    #[test]
+    fn all_hang() {
+        let (mut pool, _log, _release) = pool();
+        assert_eq!(brief(&pool.ask(&mounts(&["/hang1", "/hang2"]), soon())), "hh");
+        assert_eq!(brief(&pool.ask(&[], soon())), "");
+    }
+
+    #[test]
+    fn threads_do_not_pile_up() {
+        let (mut pool, _log, release) = pool();
+        let all = mounts(&["/a", "/hang", "/b"]);
+        pool.ask(&all, soon());
+        drop(release);
+        for _ in 0..3 {
+            pool.ask(&all, soon());
+        }
+        let patience = Instant::now() + Duration::from_secs(10);
+        while pool.shared.lock().threads > 1 {
+            assert!(Instant::now() < patience);
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How many processes and threads there are, and may be.
+//!
+//! Those come nearly free. How many are in each state needs a file of every process, or of every thread: only on
+//! request.
+
+use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Sink};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::read::Reader;
+use crate::source;
+use crate::text::{Malformed, fields, integer};
+
+pub(crate) static PROCESSES: Collector = Collector {
+    name: "processes",
+    enabled: true,
+    families: &[
+        PIDS.desc(),
+        THREADS.desc(),
+        MAX_PROCESSES.desc(),
+        MAX_THREADS.desc(),
+        STATE.desc(),
+        THREADS_STATE.desc(),
+    ],
+    dynamic: &[],
+};
+
+static PIDS: Family<0> = Family::gauge("node_processes_pids", "Processes.", &[]);
+static THREADS: Family<0> = Family::gauge("node_processes_threads", "Threads.", &[]);
+static MAX_PROCESSES: Family<0> =
+    Family::gauge("node_processes_max_processes", "Process numbers that there are.", &[]);
+static MAX_THREADS: Family<0> =
+    Family::gauge("node_processes_max_threads", "Threads that there may be.", &[]);
+static STATE: Family<1> = Family::gauge("node_processes_state", "Processes by state.", &["state"]);
+static THREADS_STATE: Family<1> =
+    Family::gauge("node_processes_threads_state", "Threads by state.", &["thread_state"]);
+
+const BY_STATE: &str = "collector.processes.state";
+const BY_THREAD_STATE: &str = "collector.processes.threads-state";
+
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag::switch(BY_STATE, false, "Report processes by state; on where --collector.processes is given."),
+    Flag::switch(BY_THREAD_STATE, false, "Report threads by state; reads a file of each thread."),
+];
+
+pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
+    let settings = &context.settings;
+    // Who asks for the collector by the peer's flag expects this family of it.
+    let asked = settings.is_set("collector.processes") && !settings.is_set(BY_STATE);
+    let by_state = asked || settings.switch(BY_STATE);
+    let by_thread_state = settings.switch(BY_THREAD_STATE);
+    let proc = context.proc("");
+    let (loadavg, max_threads) = (context.proc("loadavg"), context.proc("sys/kernel/threads-max"));
+    let pid_max = context.proc("sys/kernel/pid_max");
+    let mut reader = Reader::new();
+    Ok(source::custom(move |sink| {
+        sink.put(&THREADS, [], reader.parse(&loadavg, parse_threads)?);
+        sink.put(&MAX_THREADS, [], limit(&mut reader, &max_threads)?);
+        sink.put(&MAX_PROCESSES, [], limit(&mut reader, &pid_max)?);
+        let pids = pids(&proc)?;
+        sink.put(&PIDS, [], pids.len());
+        if by_state {
+            let stats = pids.iter().map(|pid| proc.join(pid).join("stat"));
+            put_states(&mut reader, stats, &STATE, sink);
+        }
+        if by_thread_state {
+            let tasks = pids.iter().flat_map(|pid| {
+                let tasks = proc.join(pid).join("task");
+                crate::read::names_or_none(&tasks).into_iter().map(move |task| tasks.join(task).join("stat"))
+            });
+            put_states(&mut reader, tasks, &THREADS_STATE, sink);
+        }
+        Ok(())
+    }))
+}
+
+fn limit(reader: &mut Reader, path: &Path) -> Result<u64, CollectError> {
+    let missing = || CollectError::failed(format!("{}: no number there", path.display()));
+    reader.integer(path).ok_or_else(missing)
+}
+
+fn pids(proc: &Path) -> std::io::Result<Vec<String>> {
+    let mut pids = Vec::new();
+    for entry in std::fs::read_dir(proc)? {
+        if let Ok(name) = entry?.file_name().into_string()
+            && name.as_bytes().iter().all(u8::is_ascii_digit)
+        {
+            pids.push(name);
+        }
+    }
+    Ok(pids)
+}
+
+fn put_states(
+    reader: &mut Reader,
+    stats: impl Iterator<Item = PathBuf>,
+    family: &'static Family<1>,
+    sink: &mut Sink,
+) {
+    let mut states: BTreeMap<u8, u64> = BTreeMap::new();
+    for stat in stats {
+        // Whoever has ended meanwhile is in no state.
+        if let Some(state) = reader.attribute(&stat).and_then(parse_state) {
+            *states.entry(state).or_default() += 1;
+        }
+    }
+    for (state, count) in states {
+        sink.put(family, [&char::from(state).to_string()], count);
+    }
+}
+
+/// The number behind the slash of the fourth field: all threads.
+fn parse_threads(text: &[u8]) -> Result<u64, Malformed> {
+    let all = fields(text).nth(3).and_then(|field| field.split(|&byte| byte == b'/').nth(1));
+    all.and_then(integer).ok_or(Malformed::new("threads like `1/719`"))
+}
+
+/// The letter after the name in parentheses, which may itself hold parentheses.
+fn parse_state(stat: &[u8]) -> Option<u8> {
+    let end = memchr::memrchr(b')', stat)?;
+    stat.get(end + 2).copied().filter(u8::is_ascii_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_and_states() {
+        assert_eq!(parse_threads(b"0.21 0.37 1.40 1/719 19737\n"), Ok(719));
+        assert!(parse_threads(b"0.21 0.37 1.40\n").is_err());
+        assert_eq!(parse_state(b"12 (a) b) S 1 12"), Some(b'S'));
+        assert_eq!(parse_state(b"12 (a"), None);
+    }
+}

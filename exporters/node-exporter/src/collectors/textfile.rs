@@ -1,0 +1,237 @@
+//! Pages that others write into a directory, `*.prom`.
+//!
+//! A file is read again when it changes. One that cannot be served is reported by name and reason, and hides no other.
+
+use exporter_core::exposition::Page;
+use exporter_core::exposition::parse::parse_lenient;
+use exporter_core::{
+    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Scrape, Sink,
+};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::context::Context;
+use crate::glob;
+
+pub(crate) static TEXTFILE: Collector = Collector {
+    name: "textfile",
+    enabled: true,
+    families: &[SCRAPE_ERROR.desc(), MTIME.desc(), FILE_ERROR.desc()],
+    dynamic: &[],
+};
+
+static SCRAPE_ERROR: Family<0> =
+    Family::gauge("node_textfile_scrape_error", "Whether any directory or file could not be served.", &[]);
+static MTIME: Family<1> =
+    Family::gauge("node_textfile_mtime_seconds", "When the file was written, in Unix time.", &["file"]);
+static FILE_ERROR: Family<2> =
+    Family::gauge("node_textfile_file_error", "Files that are not served, and why.", &["file", "reason"]);
+
+const DIRECTORY: &str = "collector.textfile.directory";
+const MAX_AGE: &str = "collector.textfile.max-age";
+
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag::list(DIRECTORY, "A directory with *.prom files, or a pattern of several; may be given again."),
+    Flag::value(MAX_AGE, "0s", "Leave out files that are older than this; 0s serves them for ever."),
+];
+
+/// A page of this size is somebody's mistake.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Why a file is not served: a label value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reason {
+    Unreadable,
+    TooLarge,
+    Invalid,
+    Timestamps,
+    Stale,
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Reason::Unreadable => "unreadable",
+            Reason::TooLarge => "too_large",
+            Reason::Invalid => "invalid",
+            Reason::Timestamps => "timestamps",
+            Reason::Stale => "stale",
+        }
+    }
+}
+
+/// When a file was written, and which one it is: told by its directory entry, without opening it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    size: u64,
+    inode: u64,
+}
+
+struct Known {
+    stamp: Stamp,
+    page: Result<Page, Reason>,
+}
+
+struct Textfile {
+    patterns: Vec<String>,
+    max_age: Option<Duration>,
+    known: HashMap<PathBuf, Known>,
+    /// Directories that could not be listed at the last scrape: told once.
+    unlisted: Vec<PathBuf>,
+}
+
+pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
+    let max_age = context.settings.duration(MAX_AGE)?;
+    Ok(BoxedSource::blocking(Textfile {
+        patterns: context.settings.list(DIRECTORY).to_vec(),
+        max_age: (!max_age.is_zero()).then_some(max_age),
+        known: HashMap::new(),
+        unlisted: Vec::new(),
+    }))
+}
+
+impl BlockingSource for Textfile {
+    fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+        let (files, unlisted) = self.list();
+        for directory in unlisted.iter().filter(|directory| !self.unlisted.contains(directory)) {
+            tracing::warn!(directory = %directory.display(), "textfile directory cannot be listed");
+        }
+        self.known.retain(|path, _| files.contains(path));
+        let mut errors = Vec::new();
+        let mut served = Vec::new();
+        for path in files {
+            let known = match read_if_changed(&path, self.known.remove(&path)) {
+                Ok(known) => known,
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), %error, "textfile cannot be read");
+                    errors.push((path, Reason::Unreadable));
+                    continue;
+                }
+            };
+            let age = known.stamp.modified.and_then(|at| scrape.now().duration_since(at).ok());
+            match &known.page {
+                Ok(_) if self.max_age.is_some_and(|max| age.is_some_and(|age| age > max)) => {
+                    errors.push((path.clone(), Reason::Stale));
+                }
+                Ok(page) => {
+                    sink.append(page);
+                    served.push((path.clone(), known.stamp.modified));
+                }
+                Err(reason) => errors.push((path.clone(), *reason)),
+            }
+            self.known.insert(path, known);
+        }
+        for (path, modified) in served {
+            let seconds =
+                modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs();
+            sink.put(&MTIME, [&path.to_string_lossy().into_owned()], seconds);
+        }
+        for (path, reason) in &errors {
+            sink.put(&FILE_ERROR, [&path.to_string_lossy().into_owned(), &reason.as_str()], true);
+        }
+        sink.put(&SCRAPE_ERROR, [], !errors.is_empty() || !unlisted.is_empty());
+        self.unlisted = unlisted;
+        Ok(())
+    }
+}
+
+impl Textfile {
+    /// The files, and the directories that cannot be listed.
+    fn list(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let (mut files, mut unlisted) = (Vec::new(), Vec::new());
+        for directory in self.patterns.iter().flat_map(|pattern| glob::expand(pattern)) {
+            match crate::read::names(&directory) {
+                Ok(Some(names)) => {
+                    let pages = names.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".prom"));
+                    files.extend(pages.map(|name| directory.join(name)));
+                }
+                Ok(None) | Err(_) => unlisted.push(directory),
+            }
+        }
+        files.sort_unstable();
+        files.dedup();
+        (files, unlisted)
+    }
+}
+
+fn read_if_changed(path: &Path, known: Option<Known>) -> std::io::Result<Known> {
+    let stamp = stamp(&std::fs::metadata(path)?);
+    if let Some(known) = known
+        && known.stamp == stamp
+    {
+        return Ok(known);
+    }
+    // Opening a pipe would wait for a writer.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("not a file"));
+    }
+    let page = read(path, file);
+    Ok(Known { stamp: self::stamp(&metadata), page })
+}
+
+fn stamp(metadata: &std::fs::Metadata) -> Stamp {
+    Stamp { modified: metadata.modified().ok(), size: metadata.len(), inode: metadata.ino() }
+}
+
+fn read(path: &Path, file: File) -> Result<Page, Reason> {
+    let told = |reason: Reason, error: &dyn std::fmt::Display| {
+        tracing::warn!(file = %path.display(), reason = reason.as_str(), %error, "textfile left out");
+        reason
+    };
+    let mut text = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(|error| told(Reason::Unreadable, &error))?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(told(Reason::TooLarge, &"larger than 16 MB"));
+    }
+    page_of(&text, &format!("Read from {}.", path.display())).map_err(|(reason, error)| told(reason, &error))
+}
+
+/// A file's families as a page; `help` is for those without.
+fn page_of(text: &[u8], help: &str) -> Result<Page, (Reason, String)> {
+    let invalid = |error: &dyn std::fmt::Display| (Reason::Invalid, error.to_string());
+    let mut page = Page::new();
+    for family in parse_lenient(text).map_err(|error| invalid(&error))? {
+        let mut put = page
+            .foreign(family.name, family.kind, family.help.as_deref().unwrap_or(help))
+            .map_err(|error| invalid(&error))?;
+        for sample in &family.samples {
+            // A time of the writer's would keep a series alive that nobody updates any more.
+            if sample.timestamp.is_some() {
+                return Err((
+                    Reason::Timestamps,
+                    format!("line {}: samples may not carry a time", sample.line),
+                ));
+            }
+            let labels: Vec<(&str, &str)> =
+                sample.labels.iter().map(|(name, value)| (*name, &**value)).collect();
+            let labels = labels.iter().map(|(name, value)| (*name, value as _));
+            put.put(sample.suffix, labels, sample.value).map_err(|error| invalid(&error))?;
+        }
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_what_is_wrong_with_others() {
+        let page = page_of(b"# TYPE a counter\na{x=\"1\"} 2\nb 3\n", "help").unwrap();
+        assert_eq!(page.len(), 2);
+        assert_eq!(page.families().map(|family| family.help).collect::<Vec<_>>(), ["help", "help"]);
+        let reason = |text: &str| page_of(text.as_bytes(), "").unwrap_err().0;
+        assert_eq!(reason("a 1 1700000000000\n"), Reason::Timestamps);
+        for bad in ["this is no page\n", "a{ 1\n", "a 1"] {
+            assert_eq!(reason(bad), Reason::Invalid, "{bad}");
+        }
+        assert!(page_of(b"", "").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! Which devices, mounts and fields are reported: the peer's pairs of include and exclude flags.
+
+use exporter_core::{ConfigError, Regex, Settings};
+use std::collections::HashMap;
+
+/// Verdicts that are remembered. Names come from the kernel and are few; the limit only keeps a host that makes and
+/// drops interfaces all day from filling the memory.
+const MAX_REMEMBERED: usize = 4096;
+
+/// A pair of regular expressions, of which a user may set one. Matching is unanchored, as the peer's.
+///
+/// Verdicts are remembered: the same names come at every scrape, and a look-up costs a twentieth of a match.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    include: Option<Regex>,
+    exclude: Option<Regex>,
+    verdicts: HashMap<Box<[u8]>, bool>,
+}
+
+impl Filter {
+    /// The filter of two flags. A default of `exclude` gives way to a given `include`.
+    ///
+    /// # Errors
+    /// A bad expression, or both flags given.
+    pub(crate) fn new(settings: &Settings, include: &str, exclude: &str) -> Result<Self, ConfigError> {
+        if !settings.text(include).is_empty()
+            && settings.is_set(exclude)
+            && !settings.text(exclude).is_empty()
+        {
+            return Err(ConfigError::new(format!(
+                "--{include} and --{exclude} exclude each other: use one of them"
+            )));
+        }
+        let include = settings.regex(include)?;
+        let exclude = if include.is_some() { None } else { settings.regex(exclude)? };
+        Ok(Self { include, exclude, verdicts: HashMap::new() })
+    }
+
+    /// The same where `exclude` had another name, which the peer still takes.
+    ///
+    /// # Errors
+    /// As [`Filter::new`].
+    pub(crate) fn renamed(
+        settings: &Settings,
+        include: &str,
+        exclude: &str,
+        old: &str,
+    ) -> Result<Self, ConfigError> {
+        if !settings.is_set(old) {
+            return Self::new(settings, include, exclude);
+        }
+        if settings.is_set(exclude) {
+            return Err(ConfigError::new(format!("--{old} is the old name of --{exclude}: use one of them")));
+        }
+        tracing::warn!("--{old} is an old name: use --{exclude}");
+        Self::new(settings, include, old)
+    }
+
+    /// The filter of one flag that names what is wanted.
+    ///
+    /// # Errors
+    /// A bad expression.
+    pub(crate) fn including(settings: &Settings, flag: &str) -> Result<Self, ConfigError> {
+        Ok(Self { include: settings.regex(flag)?, exclude: None, verdicts: HashMap::new() })
+    }
+
+    /// The filter of one flag that names what is not wanted.
+    ///
+    /// # Errors
+    /// A bad expression.
+    pub(crate) fn excluding(settings: &Settings, flag: &str) -> Result<Self, ConfigError> {
+        Ok(Self { include: None, exclude: settings.regex(flag)?, verdicts: HashMap::new() })
+    }
+
+    /// Whether this name is reported.
+    pub(crate) fn selects(&mut self, name: &[u8]) -> bool {
+        if self.include.is_none() && self.exclude.is_none() {
+            return true;
+        }
+        if let Some(verdict) = self.verdicts.get(name) {
+            return *verdict;
+        }
+        let verdict = self.judge(name);
+        if self.verdicts.len() < MAX_REMEMBERED {
+            self.verdicts.insert(name.into(), verdict);
+        }
+        verdict
+    }
+
+    fn judge(&self, name: &[u8]) -> bool {
+        let name = String::from_utf8_lossy(name);
+        self.include.as_ref().is_none_or(|include| include.is_match(&name))
+            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use exporter_core::Flag;
+
+    fn filter(given: &[(&str, &str)]) -> Result<Filter, ConfigError> {
+        let flags = [Flag::value("in", "", ""), Flag::value("ex", "^(lo|veth.*)$", "")];
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Filter::new(&Settings::new(&flags, &[], given)?, "in", "ex")
+    }
+
+    #[test]
+    fn an_include_overrides_a_default_exclude() {
+        let mut default = filter(&[]).unwrap();
+        let mut lo = filter(&[("in", "lo")]).unwrap();
+        for _ in 0..2 {
+            assert!(default.selects(b"eth0") && !default.selects(b"lo") && !default.selects(b"veth12"));
+            assert!(lo.selects(b"lo") && lo.selects(b"blow") && !lo.selects(b"eth0"));
+        }
+    }
+
+    #[test]
+    fn both_given_is_an_error() {
+        let error = filter(&[("in", "a"), ("ex", "b")]).unwrap_err().to_string();
+        assert!(error.contains("--in and --ex"), "{error}");
+        assert!(filter(&[("in", "(")]).is_err());
+        assert!(filter(&[("in", "a"), ("ex", "")]).is_ok());
+    }
+}

@@ -1,0 +1,150 @@
+//! Damaged kernel files: the collector that reads one fails, everything else is served.
+
+use crate::support::{Node, fixtures, flags, value};
+use exporter_core::Outcome;
+use std::path::{Path, PathBuf};
+
+/// Files, and the collectors that cannot do without them.
+const FILES: &[(&str, &[&str])] = &[
+    ("proc/loadavg", &["loadavg", "processes"]),
+    ("proc/stat", &["cpu", "stat"]),
+    ("proc/meminfo", &["meminfo"]),
+    ("proc/vmstat", &["vmstat"]),
+    ("proc/diskstats", &["diskstats"]),
+    ("proc/mdstat", &["mdadm"]),
+    ("proc/schedstat", &["schedstat"]),
+    ("proc/interrupts", &["interrupts"]),
+    ("proc/softirqs", &["softirqs"]),
+    ("proc/1/mountinfo", &["filesystem"]),
+    ("proc/1/net/dev", &["netdev"]),
+    ("proc/1/net/rpc/nfs", &["nfs"]),
+    ("proc/1/net/rpc/nfsd", &["nfsd"]),
+    ("proc/spl/kstat/zfs/arcstats", &["zfs"]),
+    ("proc/swaps", &["swap"]),
+    ("sys/fs/xfs/sda1/stats/stats", &["xfs"]),
+    ("proc/1/net/netstat", &["netstat"]),
+    ("proc/1/net/snmp", &["netstat"]),
+    ("proc/1/net/softnet_stat", &["softnet"]),
+    ("proc/1/net/arp", &["arp"]),
+    ("proc/1/net/tcp", &["tcpstat"]),
+    ("proc/sys/fs/file-nr", &["filefd"]),
+    ("proc/sys/kernel/random/entropy_avail", &["entropy"]),
+    ("proc/sys/kernel/hung_task_detect_count", &["kernel_hung"]),
+    ("proc/sys/kernel/pid_max", &["processes"]),
+    ("proc/sys/net/netfilter/nf_conntrack_count", &["conntrack"]),
+    ("root/etc/os-release", &["os"]),
+];
+
+const FLAGS: &[(&str, &str)] = &[
+    ("collector.interrupts", "true"),
+    ("collector.softirqs", "true"),
+    ("collector.swap", "true"),
+    ("collector.tcpstat", "true"),
+];
+
+/// Damage that is no damage: an empty file, or none, where a host has none of these.
+const FINE: &[(&str, &str)] = &[
+    ("proc/diskstats", "empty"),
+    ("proc/spl/kstat/zfs/arcstats", "missing"),
+    ("sys/fs/xfs/sda1/stats/stats", "missing"),
+];
+
+#[test]
+fn a_damaged_file_costs_its_own_collectors_only() {
+    let root = Copy::new("damage");
+    let before = scrape(&root.0);
+    for (file, collectors) in FILES {
+        let path = root.0.join(file);
+        let whole = std::fs::read(&path).unwrap();
+        for (damage, content) in
+            [("missing", None), ("empty", Some(vec![])), ("garbage", Some(b"\xff\0 {}\n\n: 1\n".to_vec()))]
+        {
+            match content {
+                Some(content) => std::fs::write(&path, content).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let after = scrape(&root.0);
+            for ((name, outcome), (_, old)) in after.iter().zip(&before) {
+                if collectors.contains(name) {
+                    let fine = FINE.contains(&(*file, damage));
+                    assert_eq!(outcome.success(), fine, "{name} with {file} {damage}: {outcome:?}");
+                } else {
+                    assert_eq!(outcome.success(), old.success(), "{name} with {file} {damage}: {outcome:?}");
+                }
+            }
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_costs_its_own_collectors_only() {
+    let root = Copy::new("cut");
+    let before = scrape(&root.0);
+    for (file, collectors) in FILES {
+        let path = root.0.join(file);
+        let whole = std::fs::read(&path).unwrap();
+        for tenth in 1..10 {
+            std::fs::write(&path, &whole[..whole.len() * tenth / 10]).unwrap();
+            for ((name, outcome), (_, old)) in scrape(&root.0).iter().zip(&before) {
+                if let Outcome::Error(error) = outcome {
+                    assert!(!error.contains("panic"), "{name} with {file} cut: {error}");
+                }
+                if !collectors.contains(name) {
+                    assert_eq!(outcome.success(), old.success(), "{name} with {file} cut: {outcome:?}");
+                }
+            }
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+}
+
+#[test]
+fn a_host_without_anything_still_has_a_page() {
+    let nowhere = std::env::temp_dir().join(format!("node-exporter-nowhere-{}", std::process::id()));
+    let node = Node::new(&flags(&nowhere, &[]));
+    let page = node.scrape();
+    assert!(value(&page, "node_time_seconds").is_some());
+    assert_eq!(value(&page, "node_scrape_collector_success{collector=\"loadavg\"}"), Some(0.0));
+    for (name, outcome) in node.outcomes() {
+        assert!(!matches!(outcome, Outcome::Timeout), "{name}");
+    }
+}
+
+/// Outcomes of a fresh instance, which has nothing cached.
+fn scrape(root: &Path) -> Vec<(&'static str, Outcome)> {
+    let node = Node::new(&flags(root, FLAGS));
+    let page = node.scrape();
+    assert!(page.contains("\nnode_scrape_collector_success{"), "{page}");
+    node.outcomes().into_iter().collect()
+}
+
+/// A copy of the fixtures, gone at the end.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("node-exporter-{name}-{}", std::process::id()));
+        copy(&fixtures(), &root);
+        Self(root)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

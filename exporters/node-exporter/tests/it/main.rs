@@ -1,0 +1,15 @@
+//! Integration tests: whole pages, of our own small host under `fixtures` and of the host we run on.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests are not seen as tests"
+)]
+
+mod failures;
+mod flags;
+mod golden;
+mod host;
+mod support;
+mod textfile;

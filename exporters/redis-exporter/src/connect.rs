@@ -1,0 +1,143 @@
+//! Opening connections: address, policy, TLS, login. All within the caller's deadline.
+
+use exporter_core::Secret;
+use exporter_core::probe::TargetPolicy;
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{AsyncConnectionConfig, IntoConnectionInfo as _, RedisConnectionInfo};
+use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::task::JoinHandle;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::login::Login;
+use crate::target::{Place, Target};
+use crate::tls::Tls;
+use crate::trouble::{Cause, Trouble};
+
+/// Everything about reaching one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) target: Target,
+    pub(crate) login: Login,
+    pub(crate) tls: Tls,
+    /// Set where a URL names the target: who may be asked, and who may get configured credentials.
+    pub(crate) policy: Option<TargetPolicy>,
+}
+
+/// An open connection; the task that drives it ends with it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) redis: MultiplexedConnection,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Access {
+    /// The same way in, to another server.
+    pub(crate) fn at(&self, host: &str, port: u16) -> Self {
+        Self { target: self.target.at(host, port), ..self.clone() }
+    }
+
+    /// A connection for commands.
+    pub(crate) async fn connect(&self) -> Result<Connection, Trouble> {
+        let (stream, trusted) = self.stream().await?;
+        let info = self.info(trusted)?;
+        // Deadlines are the callers': the library's own half second would call a busy server dead.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let (redis, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
+            .await
+            .map_err(|error| Trouble::redis(&error))?;
+        Ok(Connection { redis, driver: tokio::spawn(driver) })
+    }
+
+    /// A connection for messages.
+    pub(crate) async fn subscribe(&self, pattern: &str) -> Result<PubSub, Trouble> {
+        let (stream, trusted) = self.stream().await?;
+        let failed = |error| Trouble::redis(&error);
+        let mut messages = PubSub::new(&self.info(trusted)?, stream).await.map_err(failed)?;
+        messages.psubscribe(pattern).await.map_err(failed)?;
+        Ok(messages)
+    }
+
+    fn info(&self, trusted: bool) -> Result<RedisConnectionInfo, Trouble> {
+        let secret = |error: exporter_core::ConfigError| Trouble::new(Cause::Auth, error.to_string());
+        let (user, password) = self.login.of(&self.target, trusted).map_err(secret)?;
+        // CLIENT SETINFO would be an error to servers before 7.2 and to users without the right, and errors are counted.
+        let mut info = "redis://x"
+            .into_connection_info()
+            .map_err(|error| Trouble::redis(&error))?
+            .redis_settings()
+            .clone()
+            .set_skip_set_lib_name()
+            .set_db(self.target.db);
+        if let Some(password) = password.as_ref().map(Secret::expose).filter(|text| !text.is_empty()) {
+            info = info.set_password(password);
+            if let Some(user) = user {
+                info = info.set_username(user);
+            }
+        }
+        Ok(info)
+    }
+
+    /// The stream, and whether configured credentials may go over it.
+    async fn stream(&self) -> Result<(Box<dyn Stream>, bool), Trouble> {
+        let (host, port) = match &self.target.place {
+            Place::Unix(_) if self.policy.is_some() => {
+                return Err(Trouble::new(Cause::Policy, "sockets of this host are not for others to name"));
+            }
+            Place::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| Trouble::connecting(&error))?;
+                return Ok((Box::new(stream), true));
+            }
+            Place::Tcp { host, port } => (host.as_str(), *port),
+        };
+        let (stream, trusted) = self.tcp(host, port).await?;
+        if !self.target.tls {
+            return Ok((Box::new(stream), trusted));
+        }
+        let name = if self.tls.server_name.is_empty() { host } else { &self.tls.server_name };
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| Trouble::new(Cause::Tls, "the host is no name a certificate could have"))?;
+        let connector = self.tls.connector().map_err(|error| Trouble::new(Cause::Tls, error.to_string()))?;
+        let stream = connector.connect(name, stream).await.map_err(|error| Trouble::tls(&error))?;
+        Ok((Box::new(stream), trusted))
+    }
+
+    async fn tcp(&self, host: &str, port: u16) -> Result<(TcpStream, bool), Trouble> {
+        let addresses: Vec<SocketAddr> = lookup_host((host, port))
+            .await
+            .map_err(|_| Trouble::new(Cause::Dns, format!("no address for {host}")))?
+            .collect();
+        let mut last = Trouble::new(Cause::Dns, format!("no address for {host}"));
+        for address in addresses {
+            let trusted = match &self.policy {
+                None => true,
+                Some(policy) => match policy.admit(host, address) {
+                    Ok(admitted) => admitted.listed,
+                    Err(refused) => {
+                        last = Trouble::new(Cause::Policy, refused.to_string());
+                        continue;
+                    }
+                },
+            };
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Commands are small and each waits for its answer.
+                    let _ = stream.set_nodelay(true);
+                    return Ok((stream, trusted));
+                }
+                Err(error) => last = Trouble::connecting(&error),
+            }
+        }
+        Err(last)
+    }
+}

@@ -1,0 +1,139 @@
+//! Size, memory and value of keys: two round trips for any number of them, three where a HyperLogLog is among them.
+
+use exporter_core::{Page, Scrape};
+use redis::Value;
+
+use super::list::Key;
+use super::nodes::{Ask, Nodes};
+use crate::families::families;
+use crate::reply;
+
+families! { DESCS:
+    SIZE: 2 = gauge("redis_key_size", "Elements of a key, or bytes of a string.", ["db", "key"]);
+    MEMORY: 2 = gauge("redis_key_memory_usage_bytes", "Memory of a key, in bytes.", ["db", "key"]);
+    VALUE: 2 = gauge("redis_key_value", "The value of a string that is a number.", ["db", "key"]);
+    TEXT: 3 = gauge("redis_key_value_as_string", "Another string's value, as a label; always 1.", ["db", "key", "val"]);
+}
+
+/// Longer values are no labels.
+const LONGEST: &[u8] = b"255";
+
+/// How a HyperLogLog begins.
+const HLL: &[u8] = b"HYLL";
+
+/// What is known of one key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    pub(crate) size: Option<i64>,
+    memory: Option<i64>,
+    value: Option<Vec<u8>>,
+    pub(crate) exists: bool,
+}
+
+/// Lookups we have caused, which the server counts as hits and misses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Lookups {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+/// The command that tells a type's size.
+fn size_command(kind: &[u8]) -> Option<(&'static str, &'static [u8])> {
+    Some(match kind {
+        b"string" => ("strlen", b"STRLEN"),
+        b"list" => ("llen", b"LLEN"),
+        b"set" => ("scard", b"SCARD"),
+        b"zset" => ("zcard", b"ZCARD"),
+        b"hash" => ("hlen", b"HLEN"),
+        b"stream" => ("xlen", b"XLEN"),
+        _ => return None,
+    })
+}
+
+/// Looks at keys of one database.
+pub(crate) async fn of(
+    nodes: &mut Nodes,
+    scrape: &Scrape,
+    db: i64,
+    keys: &[&[u8]],
+    with_values: bool,
+    lookups: &mut Lookups,
+) -> Vec<Details> {
+    let types = keys.iter().map(|key| Ask { key, name: "type", words: vec![b"TYPE", key] });
+    let memory =
+        keys.iter().map(|key| Ask { key, name: "memory usage", words: vec![b"MEMORY", b"USAGE", key] });
+    let asks: Vec<_> = types.chain(memory).collect();
+    let mut first = nodes.ask(scrape, db, &asks).await;
+    let memory = first.split_off(keys.len());
+    let mut all: Vec<Details> = Vec::with_capacity(keys.len());
+    let mut asks = Vec::new();
+    // Which key, and whether it is asked for its size.
+    let mut places = Vec::new();
+    for (at, (key, (kind, memory))) in keys.iter().zip(first.iter().zip(memory)).enumerate() {
+        let kind = kind.as_ref().and_then(reply::bytes).unwrap_or_default();
+        let exists = !matches!(kind, b"" | b"none");
+        match kind {
+            b"" => {}
+            b"none" => lookups.misses += 1,
+            _ => lookups.hits += 1,
+        }
+        let memory = memory.as_ref().and_then(reply::integer);
+        let size = (kind == b"none").then_some(0);
+        all.push(Details { size, memory, value: None, exists });
+        if let Some((name, command)) = size_command(kind) {
+            asks.push(Ask { key, name, words: vec![command, key] });
+            places.push((at, true));
+        }
+        if kind == b"string" && with_values {
+            asks.push(Ask { key, name: "getrange", words: vec![b"GETRANGE", key, b"0", LONGEST] });
+            places.push((at, false));
+        }
+    }
+    let answers = nodes.ask(scrape, db, &asks).await;
+    let mut sketches = Vec::new();
+    for ((at, is_size), answer) in places.into_iter().zip(answers) {
+        let Some(answer) = answer else { continue };
+        lookups.hits += 1;
+        if is_size {
+            all[at].size = reply::integer(&answer);
+        } else if let Value::BulkString(value) = answer {
+            if value.starts_with(HLL) {
+                sketches.push(at);
+            } else {
+                all[at].value = Some(value);
+            }
+        }
+    }
+    // Only what is a HyperLogLog is counted as one: of any other string that would be an error.
+    let asks: Vec<_> = sketches
+        .iter()
+        .map(|&at| Ask { key: keys[at], name: "pfcount", words: vec![b"PFCOUNT", keys[at]] })
+        .collect();
+    for (at, answer) in sketches.into_iter().zip(nodes.ask(scrape, db, &asks).await) {
+        if let Some(count) = answer.as_ref().and_then(reply::integer) {
+            lookups.hits += 1;
+            all[at].size = Some(count);
+        }
+    }
+    all
+}
+
+impl Details {
+    pub(crate) fn put(&self, page: &mut Page, key: &Key) {
+        let (db, name) = (key.db_label(), &key.name);
+        if let Some(size) = self.size {
+            page.put(&SIZE, [&db, name], size);
+        }
+        if let Some(memory) = self.memory {
+            page.put(&MEMORY, [&db, name], memory);
+        }
+        let Some(value) = &self.value else { return };
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<f64>().ok());
+        if let Some(number) = number {
+            page.put(&VALUE, [&db, name], number);
+        } else if self.size.is_some_and(|size| usize::try_from(size) == Ok(value.len())) {
+            // The whole of it, and nothing longer.
+            page.put(&TEXT, [&db, name, value], 1_u8);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Keys: what is known by name, what a search finds, and where in a cluster they are.
+
+pub(crate) mod details;
+pub(crate) mod list;
+pub(crate) mod nodes;
+pub(crate) mod scan;
+pub(crate) mod streams;

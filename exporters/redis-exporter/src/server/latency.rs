@@ -1,0 +1,163 @@
+//! LATENCY LATEST and LATENCY HISTOGRAM.
+//!
+//! A server sends only the buckets of a command that changed, so each command has other bounds, and a sum over commands by
+//! bound would be wrong: not even rising. Here all commands of a server have the same bounds, all of the server's scale up
+//! to the largest one seen.
+
+use exporter_core::Page;
+use redis::Value;
+use std::collections::HashMap;
+
+use crate::families::families;
+use crate::reply;
+
+families! { DESCS:
+    SPIKE: 1 = gauge("redis_latency_spike_duration_seconds", "Duration of the latest spike of a kind, in seconds.", ["event_name"]);
+    SPIKE_TIME: 1 = gauge("redis_latency_spike_last", "When the latest spike of a kind was, in seconds since 1970.", ["event_name"]);
+    LATENCIES: 1 = histogram("redis_commands_latencies_usec", "Latency of a command, in microseconds.", ["cmd"]);
+}
+
+/// Puts the latest spike of each kind.
+pub(super) fn put_spikes(page: &mut Page, latest: &Value) {
+    for event in reply::items(latest) {
+        let [name, time, milliseconds, ..] = reply::items(event) else { continue };
+        let (Some(name), Some(time), Some(ms)) =
+            (reply::bytes(name), reply::integer(time), reply::number(milliseconds))
+        else {
+            continue;
+        };
+        page.put(&SPIKE_TIME, [&name], time);
+        page.put(&SPIKE, [&name], ms / 1000.0);
+    }
+}
+
+/// The common bounds. They only grow, so that series do not come and go.
+#[derive(Debug)]
+pub(super) struct Ladder {
+    bounds: Vec<u64>,
+    /// Steps of the server's scale that are in it.
+    steps: u32,
+    cumulated: Vec<(f64, u64)>,
+}
+
+/// Steps at the beginning: up to about a millisecond.
+const FIRST: u32 = 11;
+/// Steps at most: more than an hour. A bound beyond is not one of the scale.
+const MOST: u32 = 33;
+
+/// The server's scale: powers of two of 1.032 microseconds, cut to whole ones.
+fn step(number: u32) -> u64 {
+    (1032_u64 << number) / 1000
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { bounds: (0..FIRST).map(step).collect(), steps: FIRST, cumulated: Vec::new() }
+    }
+}
+
+impl Ladder {
+    /// Puts one histogram a command; sums come from the statistics of INFO.
+    pub(super) fn put(&mut self, page: &mut Page, reply: &Value, totals: &HashMap<&[u8], (u64, u64)>) {
+        for (_, histogram) in reply::pairs(reply) {
+            for (bound, _) in buckets(histogram) {
+                self.include(bound);
+            }
+        }
+        for (command, histogram) in reply::pairs(reply) {
+            let mut known = buckets(histogram).peekable();
+            let mut below = 0;
+            self.cumulated.clear();
+            for &bound in &self.bounds {
+                while let Some(&(at, count)) = known.peek() {
+                    if at > bound {
+                        break;
+                    }
+                    below = count;
+                    known.next();
+                }
+                self.cumulated.push((bound as f64, below));
+            }
+            let calls = reply::field(histogram, "calls").and_then(reply::integer);
+            let calls = calls.and_then(|calls| u64::try_from(calls).ok()).unwrap_or(below).max(below);
+            let usec = totals.get(command).map_or(0, |(_, usec)| *usec);
+            page.histogram(&LATENCIES, [&command], self.cumulated.iter().copied(), calls, usec as f64);
+        }
+    }
+
+    fn include(&mut self, bound: u64) {
+        while self.steps < MOST && self.bounds.last().is_some_and(|last| *last < bound) {
+            let next = step(self.steps);
+            self.steps += 1;
+            if let Err(at) = self.bounds.binary_search(&next) {
+                self.bounds.insert(at, next);
+            }
+        }
+        // Another server's scale; bounded, since nothing says how many there may be.
+        if let Err(at) = self.bounds.binary_search(&bound)
+            && self.bounds.len() < 2 * MOST as usize
+        {
+            self.bounds.insert(at, bound);
+        }
+    }
+}
+
+/// Upper bound and cumulated count.
+fn buckets(histogram: &Value) -> impl Iterator<Item = (u64, u64)> {
+    let usec = reply::field(histogram, "histogram_usec").map_or(&[][..], reply::items);
+    usec.chunks_exact(2).filter_map(|pair| {
+        let whole = |value| reply::integer(value).and_then(|number| u64::try_from(number).ok());
+        Some((whole(&pair[0])?, whole(&pair[1])?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(commands: &[(&str, i64, &[(i64, i64)])]) -> Value {
+        let text = |text: &str| Value::BulkString(text.into());
+        let mut all = Vec::new();
+        for (name, calls, buckets) in commands {
+            let usec = buckets.iter().flat_map(|(le, n)| [Value::Int(*le), Value::Int(*n)]).collect();
+            all.push(text(name));
+            all.push(Value::Array(vec![
+                text("calls"),
+                Value::Int(*calls),
+                text("histogram_usec"),
+                Value::Array(usec),
+            ]));
+        }
+        Value::Array(all)
+    }
+
+    #[test]
+    fn the_scale_is_the_servers() {
+        let scale: Vec<u64> = (0..14).map(step).collect();
+        assert_eq!(scale, [1, 2, 4, 8, 16, 33, 66, 132, 264, 528, 1056, 2113, 4227, 8454]);
+    }
+
+    #[test]
+    fn all_commands_get_the_same_rising_bounds() {
+        let mut ladder = Ladder::default();
+        let mut page = Page::new();
+        let reply = reply(&[("get", 7, &[(4, 3), (33, 7)]), ("slow", 2, &[(16, 1), (4227, 2)])]);
+        ladder.put(&mut page, &reply, &HashMap::from([(&b"get"[..], (7, 70))]));
+        assert_eq!(ladder.bounds.last(), Some(&4227));
+        // Bounds, +Inf, sum and count of two commands.
+        assert_eq!(page.len(), 2 * (ladder.bounds.len() + 3));
+        assert!(ladder.cumulated.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+        assert_eq!(ladder.cumulated.iter().find(|(le, _)| *le == 16.0), Some(&(16.0, 1)));
+    }
+
+    #[test]
+    fn odd_bounds_are_kept_and_bounded() {
+        let mut ladder = Ladder::default();
+        for bound in 0..1000 {
+            ladder.include(bound * 7);
+        }
+        assert!(ladder.bounds.len() <= 3 * MOST as usize);
+        assert!(ladder.bounds.windows(2).all(|pair| pair[0] < pair[1]));
+        ladder.include(u64::MAX);
+    }
+}

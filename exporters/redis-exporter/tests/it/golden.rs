@@ -1,0 +1,55 @@
+//! Pages whose names documentation and checks go by. Values move; names, types and labels do not.
+
+use exporter_testkit::{Result, golden};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::support::{ALL, Ours, Redis};
+
+#[test]
+fn names_by_server() -> Result {
+    for program in ALL {
+        let server = Redis::start(program, &["--latency-monitor-threshold", "1"])?;
+        for command in ["SET a 5 EX 1000", "NOSUCH", "DEBUG SLEEP 0.02"] {
+            let _ = server.run(command);
+        }
+        let address = server.address();
+        let ours = Ours::new(&[("redis.addr", &address), ("include-unmapped-info-fields", "true")]);
+        ours.page();
+        let page = steady(&ours.page().text);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{program}.txt"));
+        golden::check(path, page)?;
+    }
+    Ok(())
+}
+
+/// Of each family, its head and its first series, with 0 for the value and a word for labels that a run gives.
+fn steady(page: &str) -> String {
+    let mut out = String::new();
+    let mut seen = BTreeSet::new();
+    for line in page.lines() {
+        if line.starts_with('#') {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
+        let name = series.split('{').next().unwrap_or_default();
+        if !seen.insert(name) {
+            continue;
+        }
+        let labels = series[name.len()..].split("\",").map(|label| match label.split_once("=\"") {
+            Some((label, value)) => {
+                let label = label.trim_start_matches('{');
+                let known =
+                    matches!(label, "role" | "db" | "le" | "quantile" | "class" | "limit" | "collector");
+                format!("{label}=\"{}\"", if known { value.trim_end_matches("\"}") } else { "X" })
+            }
+            None => String::new(),
+        });
+        let labels: Vec<_> = labels.filter(|label| !label.is_empty()).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        out.push_str(&format!("{name}{labels} 0\n"));
+    }
+    out
+}
