@@ -18,6 +18,19 @@ pub(super) struct Source {
     pub(super) parse: Parse,
 }
 
+impl Source {
+    /// Whether it could tell nothing that is not known already.
+    pub(super) fn is_needless(&self, usage: &Usage) -> bool {
+        match (self.tree, self.file) {
+            // Throttling, and there is no quota.
+            (Tree::Cpu, "cpu.stat") => usage.limits.cpu_quota.is_none(),
+            // Ticks, and the exact times were read.
+            (Tree::Cpuacct, "cpuacct.stat") => usage.cpu.user.is_some(),
+            _ => false,
+        }
+    }
+}
+
 const fn source(tree: Tree, file: &'static str, wanted: fn(&Wanted) -> bool, parse: Parse) -> Source {
     Source { tree, file, wanted, parse }
 }

@@ -104,9 +104,14 @@ impl Cgroup {
         let io = std::mem::take(&mut usage.io);
         *usage = Usage { io, ..Usage::default() };
         usage.io.clear();
+        if self.limits_at.is_none_or(|at| at.elapsed() > LIMITS_AGE) {
+            self.limits = limits(layout, &self.path, reader)?;
+            self.limits_at = Some(Instant::now());
+        }
+        usage.limits = self.limits;
         let is_root = &*self.path == "/";
         for (at, (source, kept)) in sources.iter().zip(&mut self.files).enumerate() {
-            if !(source.wanted)(wanted) || !layout.has(source.tree) {
+            if !(source.wanted)(wanted) || !layout.has(source.tree) || source.is_needless(usage) {
                 continue;
             }
             let path = || layout.directory(source.tree, &self.path).join(source.file);
@@ -120,11 +125,6 @@ impl Cgroup {
                 None => {}
             }
         }
-        if self.limits_at.is_none_or(|at| at.elapsed() > LIMITS_AGE) {
-            self.limits = limits(layout, &self.path, reader)?;
-            self.limits_at = Some(Instant::now());
-        }
-        usage.limits = self.limits;
         Ok(())
     }
 }

@@ -4,26 +4,41 @@ use exporter_core::{BlockingSource, BoxedSource, CollectError, Scrape, Sink};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::families::*;
 use crate::options::Options;
 use crate::text::{fields, lines};
 
+/// Each container has mounts: a list of hundreds is dear to make, and disks seldom come and go.
+const MOUNTS_AGE: Duration = Duration::from_secs(60);
+
 struct Disks {
     procfs: PathBuf,
     rootfs: PathBuf,
+    mounts: BTreeMap<String, String>,
+    read_at: Option<Instant>,
 }
 
 pub(crate) fn source(options: &Options) -> BoxedSource {
-    BoxedSource::blocking(Disks { procfs: options.procfs.clone(), rootfs: options.rootfs.clone() })
+    BoxedSource::blocking(Disks {
+        procfs: options.procfs.clone(),
+        rootfs: options.rootfs.clone(),
+        mounts: BTreeMap::new(),
+        read_at: None,
+    })
 }
 
 impl BlockingSource for Disks {
     fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        // The first process sees the host's mounts, whatever namespace we are in.
-        let text = std::fs::read(self.procfs.join("1/mountinfo"))
-            .or_else(|_| std::fs::read(self.procfs.join("self/mountinfo")))?;
-        for (device, mount) in mounts(&text) {
+        if self.read_at.is_none_or(|at| at.elapsed() > MOUNTS_AGE) {
+            // The first process sees the host's mounts, whatever namespace we are in.
+            let text = std::fs::read(self.procfs.join("1/mountinfo"))
+                .or_else(|_| std::fs::read(self.procfs.join("self/mountinfo")))?;
+            self.mounts = mounts(&text);
+            self.read_at = Some(Instant::now());
+        }
+        for (device, mount) in &self.mounts {
             let path = self.rootfs.join(mount.trim_start_matches('/'));
             // One that cannot be asked must not hide the others.
             let Ok(stat) = rustix::fs::statvfs(&path) else { continue };
