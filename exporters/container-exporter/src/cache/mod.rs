@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     oom_before: u64,
     oom_events: u64,
     oom_read: u64,
+    /// Kills that the engine told of since the last end.
+    oom_since_end: u64,
 }
 
 impl Counts {
@@ -313,9 +315,14 @@ impl Entry {
             Action::Start => {
                 self.counts.starts += 1;
             }
-            Action::Oom => self.counts.oom_events += 1,
+            Action::Oom => {
+                self.counts.oom_events += 1;
+                self.counts.oom_since_end += 1;
+            }
             Action::Die { exit_code } => {
-                let killed = self.counts.oom_events.max(self.counts.oom_read) > 0 && exit_code == 137;
+                // Engines do not tell of every kill: a life of milliseconds may end before they watch it.
+                let told = std::mem::take(&mut self.counts.oom_since_end);
+                let killed = told.max(self.counts.oom_read) > 0 && exit_code == 137;
                 let reason = match exit_code {
                     0 => 0,
                     _ if killed => 2,
