@@ -157,11 +157,21 @@ pub struct Sink {
     run: Option<Arc<Run>>,
     /// Collectors whose data is still young enough.
     kept: Vec<bool>,
+    /// Whether `page` has the present collector's buffers.
+    borrowed: bool,
 }
 
 impl Sink {
     pub(crate) fn new(collectors: Arc<[&'static Collector]>) -> Self {
-        Self { page: Page::new(), collectors, current: 0, since: Instant::now(), run: None, kept: Vec::new() }
+        Self {
+            page: Page::new(),
+            collectors,
+            current: 0,
+            since: Instant::now(),
+            run: None,
+            kept: Vec::new(),
+            borrowed: false,
+        }
     }
 
     pub(crate) fn attach(&mut self, run: Arc<Run>, kept: Vec<bool>) {
@@ -170,6 +180,32 @@ impl Sink {
         self.current = 0;
         self.since = run.scrape.started();
         self.run = Some(run);
+        self.take_buffers();
+    }
+
+    /// Takes the buffers that the present collector filled last time; a commit brings them back. If each took those of the
+    /// collector before it, all of them would grow as large as the largest.
+    fn take_buffers(&mut self) {
+        self.borrowed = self.swap_buffers();
+    }
+
+    /// Gives them back where nothing was committed.
+    fn return_buffers(&mut self) {
+        if std::mem::take(&mut self.borrowed) {
+            self.swap_buffers();
+        }
+    }
+
+    /// Whether the present collector had committed nothing.
+    fn swap_buffers(&mut self) -> bool {
+        let Some(run) = &self.run else { return false };
+        match run.parts().get_mut(self.current) {
+            Some(part) if part.page.is_empty() => {
+                std::mem::swap(&mut part.page, &mut self.page);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Ends the run with what `collect` returned.
@@ -182,6 +218,7 @@ impl Sink {
             self.end(result);
         }
         self.page.clear();
+        self.return_buffers();
         if let Some(run) = self.run.take() {
             run.finish(&outcome, earlier);
         }
@@ -218,7 +255,9 @@ impl Sink {
         self.since = Instant::now();
         match self.index(collector) {
             Some(index) if self.wants(collector) => {
+                self.return_buffers();
                 self.current = index;
+                self.take_buffers();
                 true
             }
             _ => false,
@@ -255,6 +294,7 @@ impl Sink {
             part.filled = Some(Instant::now());
             if part.page.is_empty() {
                 std::mem::swap(&mut part.page, &mut self.page);
+                self.borrowed = false;
             } else {
                 part.page.append(&self.page);
             }

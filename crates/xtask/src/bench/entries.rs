@@ -41,7 +41,22 @@ const NODE: &[&str] = &[
 const REDIS: &[&str] =
     &["-web.listen-address=127.0.0.1:PORT", "-redis.addr=SERVER", "-include-system-metrics"];
 
-pub(super) const ENTRIES: [Entry; 3] = [
+/// Its arguments, its peer's and what it watches stand in `container.rs`.
+const fn containers(name: &'static str) -> Entry {
+    Entry {
+        name,
+        package: "container-exporter",
+        args: &[],
+        peer: "cadvisor",
+        peer_args: &[],
+        path: "/metrics",
+        server: None,
+    }
+}
+
+pub(super) const ENTRIES: [Entry; 5] = [
+    containers("container"),
+    containers("container-50"),
     Entry {
         name: "node",
         package: "node-exporter",

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
+mod container;
 mod entries;
 mod load;
 mod measure;
@@ -56,6 +57,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
         None => build(entry)?,
     };
+    if let Some(count) = container::count(entry.name) {
+        return container::run(options, ours, count);
+    }
     let server = entry.server.map(|start| start()).transpose().context("what is to be watched")?;
     let address = server.as_ref().map(redis::Server::address).unwrap_or_default();
     let private = namespace::is_possible();
