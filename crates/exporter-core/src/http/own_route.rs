@@ -28,8 +28,7 @@ impl App {
 pub(crate) async fn answer(route: &Route, rest: String, request: &Request<Incoming>) -> HttpResponse {
     if !route.allows(request.method()) {
         let allowed = if route.method == hyper::Method::GET { "GET, HEAD" } else { "POST" };
-        let mut response =
-            text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} is answered here\n"));
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} is answered here\n"));
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return response;
     }
