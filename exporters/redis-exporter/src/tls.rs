@@ -26,8 +26,7 @@ impl Tls {
                 ));
             }
         };
-        let verify =
-            if settings.switch("skip-tls-verification") { Verify::Nothing } else { Verify::Name };
+        let verify = if settings.switch("skip-tls-verification") { Verify::Nothing } else { Verify::Name };
         let client = ClientTls { verify, authorities: file("tls-ca-cert-file"), identity };
         let tls = Self { client, server_name: settings.text("tls-server-name").to_owned() };
         // What cannot be read is told at start, not at the first scrape.
