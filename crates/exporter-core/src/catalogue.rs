@@ -28,8 +28,10 @@ pub(crate) const DURATION: (&str, &str) =
     ("_scrape_collector_duration_seconds", "Time that a collector took.");
 pub(crate) const SUCCESS: (&str, &str) =
     ("_scrape_collector_success", "Whether a collector has filled its families.");
-pub(crate) const STATE: (&str, &str) =
-    ("_scrape_collector_state", "How a collector came out: ok, nodata, error or timeout; the series that is there is 1.");
+pub(crate) const STATE: (&str, &str) = (
+    "_scrape_collector_state",
+    "How a collector came out: ok, nodata, error or timeout; the series that is there is 1.",
+);
 pub(crate) const LAST_SUCCESS: (&str, &str) = (
     "_collector_last_success_timestamp_seconds",
     "When a collector last filled its families, in seconds since 1970.",
