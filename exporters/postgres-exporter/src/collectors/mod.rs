@@ -21,7 +21,7 @@ use exporter_core::{Collector, Settings, SourceSpec};
 use std::time::Duration;
 
 use crate::select::Query;
-use crate::{freshness, queries, source};
+use crate::{freshness, pgbouncer, queries, source};
 
 /// Where a statement makes sense.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -139,7 +139,7 @@ pub(crate) fn of_server() -> Vec<&'static Collector> {
 /// All collectors.
 pub(crate) fn all() -> Vec<&'static Collector> {
     let mut all = of_server();
-    all.extend([&queries::QUERIES, &freshness::FRESHNESS]);
+    all.extend([&queries::QUERIES, &freshness::FRESHNESS, &pgbouncer::PGBOUNCER]);
     all
 }
 
