@@ -125,7 +125,7 @@ fn phase(pid: u32, watched: Option<u32>, work: &dyn Fn() -> Result<Scrapes>) -> 
 }
 
 /// Its memory once it has stood still for a while.
-fn settled(pid: u32) -> Result<u64> {
+pub(super) fn settled(pid: u32) -> Result<u64> {
     let mut last = (Instant::now(), process::resident(pid)?);
     wait::until("the exporter's memory to settle", wait::LONG, || {
         let now = process::resident(pid).map_err(|error| Error::new(format!("{error:#}")))?;
