@@ -1,4 +1,4 @@
-//! What a scrape costs the way to the server: round trips, counted in between.
+//! What scrapes cost: round trips to the server, counted in between, and memory.
 
 use exporter_testkit::Result;
 use std::io::{Read, Write};
@@ -65,5 +65,25 @@ fn four_round_trips_a_database() -> Result {
         assert_eq!(page.value("pg_exporter_connections"), Some(f64::from(databases)));
         assert!((1..=4 * databases).contains(&turns), "{turns} round trips, {databases} databases");
     }
+    Ok(())
+}
+
+/// Each collector's buffers have the size that it needs, also after many scrapes.
+#[test]
+fn memory_stays() -> Result {
+    let server = Server::start(16, &[])?.with_bed()?;
+    server.sql(
+        "shop",
+        "DO $$ BEGIN FOR n IN 1..300 LOOP EXECUTE format('CREATE TABLE t%s (a int)', n); END LOOP; END $$",
+    )?;
+    let exporter = Exporter::start(&server.dsn("watcher", "shop"), &[])?;
+    let after = |scrapes: u32| -> Result<u64> {
+        for _ in 0..scrapes {
+            exporter.page()?;
+        }
+        exporter.resident()
+    };
+    let (early, late) = (after(20)?, after(150)?);
+    assert!(late < early + 1500, "{early} kB, then {late} kB");
     Ok(())
 }

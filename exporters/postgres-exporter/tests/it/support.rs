@@ -206,6 +206,14 @@ impl Exporter {
         self.process.stderr()
     }
 
+    /// Resident memory, in kB.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.ok_or_else(|| Error::new("no VmRSS"))
+    }
+
     pub(crate) fn until(&self, what: &str, mut ready: impl FnMut(&Page) -> bool) -> Result<Page> {
         wait::until(what, LONG, || {
             let page = self.page()?;
