@@ -62,6 +62,8 @@ pub(crate) fn flags() -> Vec<Flag> {
             false,
             "Also the names of before 0.15 that published dashboards ask for, pg_database_size for one.",
         ),
+        Flag::switch("collector.replication_slot", true, "replication_slots as 0.19 named it.").hidden(),
+        Flag::switch("collector.xlog_location", false, "Of the peer, for servers before 10.").hidden(),
         Flag::switch("disable-default-metrics", false, "Leave out what the peer has in default maps.")
             .env("PG_EXPORTER_DISABLE_DEFAULT_METRICS"),
         Flag::switch("disable-settings-metrics", false, "Leave out pg_settings_*.")

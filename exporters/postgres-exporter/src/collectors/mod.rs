@@ -154,6 +154,9 @@ pub(crate) fn switched_on(settings: &Settings) -> Vec<&'static Collector> {
             "stat_statements_text" if settings.switch("collector.stat_statements.include_query") => {
                 return true;
             }
+            "replication_slots" if !own && settings.is_set("collector.replication_slot") => {
+                return settings.switch("collector.replication_slot");
+            }
             "table_sizes" => !settings.enabled(&tables::USER_TABLES),
             _ => legacy && settings.switch("disable-default-metrics"),
         };
