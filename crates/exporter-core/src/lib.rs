@@ -21,6 +21,7 @@ mod plan;
 pub mod probe;
 pub mod prom;
 mod registry;
+mod route;
 mod run;
 mod secret;
 mod source;
@@ -35,6 +36,7 @@ pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
+pub use route::{Answer, Route, RouteRequest};
 pub use run::{all_in_one, standalone, standalone_with};
 pub use secret::Secret;
 pub use source::{

@@ -45,7 +45,7 @@ impl Shown {
             Some((with, &self.all.get(&container.id)?.labels))
         };
         let mut all: Vec<_> = containers.filter_map(found).collect();
-        all.sort_by(|(_, one), (_, other)| one.cmp(other));
+        all.sort_by_key(|(_, labels)| *labels);
         all
     }
 }

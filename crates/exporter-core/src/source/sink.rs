@@ -157,7 +157,8 @@ pub struct Sink {
     run: Option<Arc<Run>>,
     /// Collectors whose data is still young enough.
     kept: Vec<bool>,
-    /// Whether `page` has the present collector's buffers.
+    /// Whether `page` is the current part's own, in exchange for an empty one: it keeps buffers of the size that this
+    /// collector needs. Pages that went round would all grow to the largest one's.
     borrowed: bool,
 }
 
@@ -180,31 +181,28 @@ impl Sink {
         self.current = 0;
         self.since = run.scrape.started();
         self.run = Some(run);
-        self.take_buffers();
+        self.borrow();
     }
 
-    /// Takes the buffers that the present collector filled last time; a commit brings them back. If each took those of the
-    /// collector before it, all of them would grow as large as the largest.
-    fn take_buffers(&mut self) {
-        self.borrowed = self.swap_buffers();
-    }
-
-    /// Gives them back where nothing was committed.
-    fn return_buffers(&mut self) {
-        if std::mem::take(&mut self.borrowed) {
-            self.swap_buffers();
+    /// Takes the current part's page to fill it, where nothing was committed yet.
+    fn borrow(&mut self) {
+        if let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+            && part.page.is_empty()
+        {
+            std::mem::swap(&mut part.page, &mut self.page);
+            self.borrowed = true;
         }
     }
 
-    /// Whether the present collector had committed nothing.
-    fn swap_buffers(&mut self) -> bool {
-        let Some(run) = &self.run else { return false };
-        match run.parts().get_mut(self.current) {
-            Some(part) if part.page.is_empty() => {
-                std::mem::swap(&mut part.page, &mut self.page);
-                true
-            }
-            _ => false,
+    /// Drops what was not committed.
+    fn give_back(&mut self) {
+        self.page.clear();
+        if std::mem::take(&mut self.borrowed)
+            && let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+        {
+            std::mem::swap(&mut part.page, &mut self.page);
         }
     }
 
@@ -217,8 +215,7 @@ impl Sink {
         if implicit {
             self.end(result);
         }
-        self.page.clear();
-        self.return_buffers();
+        self.give_back();
         if let Some(run) = self.run.take() {
             run.finish(&outcome, earlier);
         }
@@ -251,13 +248,12 @@ impl Sink {
     /// The asynchronous form of [`Sink::collector`]: what follows belongs to this collector, until [`Sink::end`].
     /// False when it is not [wanted](Sink::wants).
     pub fn begin(&mut self, collector: &'static Collector) -> bool {
-        self.page.clear();
+        self.give_back();
         self.since = Instant::now();
         match self.index(collector) {
             Some(index) if self.wants(collector) => {
-                self.return_buffers();
                 self.current = index;
-                self.take_buffers();
+                self.borrow();
                 true
             }
             _ => false,
@@ -274,7 +270,7 @@ impl Sink {
         if result.is_ok() {
             self.commit();
         }
-        self.page.clear();
+        self.give_back();
         if let Some(run) = &self.run
             && let Some(part) = run.parts().get_mut(self.current)
         {
@@ -292,9 +288,8 @@ impl Sink {
             && let Some(part) = run.parts().get_mut(self.current)
         {
             part.filled = Some(Instant::now());
-            if part.page.is_empty() {
+            if std::mem::take(&mut self.borrowed) {
                 std::mem::swap(&mut part.page, &mut self.page);
-                self.borrowed = false;
             } else {
                 part.page.append(&self.page);
             }

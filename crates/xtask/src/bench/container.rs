@@ -76,12 +76,14 @@ pub(super) fn run(options: &Options, ours: PathBuf, count: usize) -> Result<Exit
     let job = |program: PathBuf, args: &[String]| Job {
         program,
         args: args.to_vec(),
+        env: Vec::new(),
+        watched: Some(meta.pid()),
         path: "/metrics".to_owned(),
         scrapes: options.scrapes,
         interfaces: options.interfaces,
     };
     let figures = measure::run(&job(ours, &arguments(&socket, "PORT"))).context("our exporter")?;
-    let (told, meta_cpu) = (process::resident(meta.pid())?, process::cpu(meta.pid())?);
+    let told = process::resident(meta.pid())?;
     let peer = tools::path(PEER).ok().map(|program| {
         let args = ["--port=PORT", "--listen_ip=127.0.0.1", "--docker_only=true"].map(str::to_owned);
         measure::run(&job(program, &args)).context(PEER)
@@ -94,11 +96,10 @@ pub(super) fn run(options: &Options, ours: PathBuf, count: usize) -> Result<Exit
     say(table::render(PEER, &figures, peer.as_ref(), options.scrapes));
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     say(format!(
-        "memory with `container-exporter meta`: {:.1} + {:.1} = {:.1} MB; meta used {:.0} ms of CPU in all",
+        "memory with `container-exporter meta`: {:.1} + {:.1} = {:.1} MB",
         megabytes(figures.gzip.resident),
         megabytes(told),
         megabytes(figures.gzip.resident + told),
-        1000.0 * meta_cpu.ticks,
     ));
     Ok(ExitCode::SUCCESS)
 }
