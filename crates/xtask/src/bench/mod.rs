@@ -39,7 +39,12 @@ pub(crate) struct Options {
 
 /// Names for the command line's help.
 pub(crate) fn names() -> String {
-    ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "container", "container-50", "encode"]).collect::<Vec<_>>().join(", ")
+    ENTRIES
+        .iter()
+        .map(|entry| entry.name)
+        .chain(["app-health", "container", "container-50", "encode"])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A server that exporters watch, ended with its value.
