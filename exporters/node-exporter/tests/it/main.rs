@@ -11,5 +11,6 @@ mod failures;
 mod flags;
 mod golden;
 mod host;
+mod program;
 mod support;
 mod textfile;
