@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
+mod app_health;
 mod entries;
 mod load;
 mod measure;
 mod namespace;
+mod postgres;
 mod process;
 mod redis;
 mod table;
@@ -19,7 +21,7 @@ use crate::{repo, setup, shell};
 
 pub(crate) use namespace::{SUBCOMMAND, inside};
 
-use entries::{ENTRIES, Entry};
+use entries::ENTRIES;
 use measure::{Figures, Job};
 
 /// What the command line says.
@@ -36,7 +38,16 @@ pub(crate) struct Options {
 
 /// Names for the command line's help.
 pub(crate) fn names() -> String {
-    ENTRIES.iter().map(|entry| entry.name).chain(["encode"]).collect::<Vec<_>>().join(", ")
+    ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "encode"]).collect::<Vec<_>>().join(", ")
+}
+
+/// A server that exporters watch, ended with its value.
+trait Watched {
+    /// What stands for `SERVER` in arguments and variables.
+    fn address(&self) -> String;
+
+    /// Its process, whose processor time is measured too, with its children's.
+    fn pid(&self) -> u32;
 }
 
 /// Measures and prints one table.
@@ -45,6 +56,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         shell::run(&mut shell::cargo(&["bench", "--package", "exposition"]))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if options.name == "app-health" {
+        setup::run()?;
+        let ours = binary(options, "app-health-exporter")?;
+        return app_health::run(ours, options.scrapes);
+    }
     let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
         bail!("no benchmark {:?}; there are: {}", options.name, names());
     };
@@ -52,18 +68,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Err(error) = setup::run() {
         complain(format!("bench: set-up is not complete: {error:#}"));
     }
-    let ours = match &options.binary {
-        Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
-        None => build(entry)?,
-    };
+    let ours = binary(options, entry.package)?;
     let server = entry.server.map(|start| start()).transpose().context("what is to be watched")?;
-    let address = server.as_ref().map(redis::Server::address).unwrap_or_default();
+    let address = server.as_ref().map(|server| server.address()).unwrap_or_default();
+    let filled = |texts: &[&str]| texts.iter().map(|text| text.replace("SERVER", &address)).collect();
     let private = namespace::is_possible();
     let measure = |program: PathBuf, args: &[&str]| -> Result<Figures> {
-        let args = args.iter().map(|arg| arg.replace("SERVER", &address)).collect();
         let job = Job {
             program,
-            args,
+            args: filled(args),
+            env: filled(entry.env),
+            watched: server.as_ref().map(|server| server.pid()),
             path: entry.path.to_owned(),
             scrapes: options.scrapes,
             interfaces: options.interfaces,
@@ -88,14 +103,21 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn binary(options: &Options, package: &str) -> Result<PathBuf> {
+    match &options.binary {
+        Some(path) => path.canonicalize().with_context(|| path.display().to_string()),
+        None => build(package),
+    }
+}
+
 /// The release binary, of this one package (what else is in the workspace must not change its features), static as in
 /// the image: what a process of another kind would share with it is not there to be shared.
-fn build(entry: &Entry) -> Result<PathBuf> {
+fn build(package: &str) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo =
-        shell::cargo(&["build", "--quiet", "--release", "--package", entry.package, "--target", &triple]);
+        shell::cargo(&["build", "--quiet", "--release", "--package", package, "--target", &triple]);
     shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
-    Ok(target.join(triple).join("release").join(entry.package))
+    Ok(target.join(triple).join("release").join(package))
 }
