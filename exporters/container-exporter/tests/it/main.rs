@@ -9,5 +9,6 @@ mod proxy;
 mod required;
 mod secrets;
 mod states;
+mod stats;
 mod support;
 mod usage;
