@@ -44,6 +44,11 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("check-single-keys", "", "Keys, dbN=KEY,...: the same without a search."),
     Flag::value("count-keys", "", "Patterns, dbN=PATTERN,...: how many keys match."),
     Flag::value("check-keys-batch-size", "1000", "Keys in one step of a search."),
+    Flag::switch(
+        "check-keys-ages",
+        false,
+        "Time to live of the keys that are looked at, and from Redis 7.2 on how long nobody used them.",
+    ),
     Flag::value("check-streams", "", "Patterns of streams, dbN=PATTERN,..."),
     Flag::value("check-single-streams", "", "Streams, dbN=KEY,..."),
     Flag::switch("streams-exclude-consumer-metrics", false, "Leave single consumers out."),
@@ -64,6 +69,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Numbers of INFO that no family has, as redis_info_*.",
     ),
     Flag::switch("is-cluster", false, "Look for keys and queues on all masters of the cluster."),
+    Flag::switch(
+        "cluster-discover-hostnames",
+        false,
+        "/discover-cluster-nodes tells names where nodes have some.",
+    ),
     Flag::switch("is-tile38", false, "The server is a Tile38."),
     Flag::switch("disable-scrape-endpoint", false, "Do not answer /scrape?target=."),
     Flag::list(
@@ -86,7 +96,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("celery.workers", false, "Listen to the heartbeats of Celery's workers."),
     Flag::value(
         "celery.worker-silence",
-        "10s",
+        "8s",
         "A worker that is silent for longer is down; it beats every 2 s.",
     ),
     Flag::value("celery.db", "0", "Database of Celery's broker."),
@@ -96,7 +106,6 @@ pub(crate) const FLAGS: &[Flag] = &[
     // The peer has them; here they change nothing, see README.
     Flag::switch("redis-only-metrics", false, "Taken and without effect.").hidden(),
     Flag::switch("include-go-runtime-metrics", false, "Taken and without effect.").hidden(),
-    Flag::switch("cluster-discover-hostnames", false, "Taken and without effect.").hidden(),
     Flag::switch("lua-script-read-only", false, "Taken and without effect.").hidden(),
     Flag::value("max-distinct-key-groups", "100", "Taken and without effect.").hidden(),
     Flag::switch("append-instance-role-label", false, "Not supported.").hidden(),
@@ -146,6 +155,7 @@ pub(crate) struct Config {
     pub(crate) empty_databases: bool,
     pub(crate) unmapped: bool,
     pub(crate) is_cluster: bool,
+    pub(crate) cluster_hostnames: bool,
     pub(crate) is_tile38: bool,
 }
 
@@ -177,6 +187,7 @@ impl Config {
             empty_databases: on("include-metrics-for-empty-databases"),
             unmapped: on("include-unmapped-info-fields"),
             is_cluster: on("is-cluster"),
+            cluster_hostnames: on("cluster-discover-hostnames"),
             is_tile38: on("is-tile38"),
         })
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::connect::Access;
 use crate::families::families;
-use crate::keys::details;
+use crate::keys::details::{self, Extras};
 use crate::keys::list::{self, Key};
 use crate::keys::nodes::Nodes;
 use crate::keys::scan::{Found, Limits, Pattern, Purpose, Scanner};
@@ -97,7 +97,10 @@ impl Wishes {
                 budget: settings.duration("scan-budget")?,
                 batch: batch.clamp(1, 100_000),
                 keys: settings.number("max-checked-keys")?,
-                values: !settings.switch("disable-exporting-key-values"),
+                extras: Extras {
+                    values: !settings.switch("disable-exporting-key-values"),
+                    ages: settings.switch("check-keys-ages"),
+                },
             },
             with_consumers: !settings.switch("streams-exclude-consumer-metrics"),
             replicas_only: settings.switch("skip-checkkeys-for-role-master"),
@@ -245,8 +248,8 @@ impl Keyspace {
         single.dedup();
         for one in single.chunk_by(|a, b| a.db == b.db) {
             let names: Vec<&[u8]> = one.iter().map(|key| &key.name[..]).collect();
-            let values = self.wishes.limits.values;
-            let all = details::of(&mut self.nodes, scrape, one[0].db, &names, values).await;
+            let extras = self.wishes.limits.extras;
+            let all = details::of(&mut self.nodes, scrape, one[0].db, &names, extras).await;
             for (key, details) in one.iter().zip(all) {
                 // As the peer: an absent key has size 0, but not in a cluster.
                 if details.exists || !self.nodes.is_cluster() {

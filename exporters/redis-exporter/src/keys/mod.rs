@@ -4,4 +4,5 @@ pub(crate) mod details;
 pub(crate) mod list;
 pub(crate) mod nodes;
 pub(crate) mod scan;
+mod slots;
 pub(crate) mod streams;

@@ -118,7 +118,6 @@ fn a_real_celery() -> Result {
         ("celery.queues", "celery,absent"),
         ("celery.discover", "true"),
         ("celery.workers", "true"),
-        ("celery.worker-silence", "5s"),
     ]);
     ours.page();
     let send = "from app import nap\nfor p in range(10):\n    nap.apply_async((0.05,), priority=p)\nnap.apply_async((0.05,), queue='mail')";

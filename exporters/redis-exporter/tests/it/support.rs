@@ -195,6 +195,12 @@ impl Peer {
         Ok(peer)
     }
 
+    /// What it answers at another path.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let url = self.url.replace("/metrics", path);
+        Ok(exporter_testkit::http::get(&url, &[])?.text())
+    }
+
     pub(crate) fn page(&mut self) -> Result<String> {
         let url = self.url.clone();
         Ok(self.process.wait_http(&url, wait::LONG)?.text())
