@@ -3,7 +3,7 @@
 use exporter_testkit::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::{ALL, Ours, Peer, REDIS_8, Redis, VALKEY};
+use crate::support::{Ours, Peer, REDIS_8, Redis, VALKEY, WITH_OLD};
 
 /// What the peer has and we do not, on purpose.
 const OTHER: &[&str] = &[
@@ -83,7 +83,7 @@ fn compare(program: &'static str, args: &[&str], flags: &[(&str, &str)], peer_fl
 
 #[test]
 fn default_scrapes() -> Result {
-    for program in ALL {
+    for program in WITH_OLD {
         compare(program, &["--latency-monitor-threshold", "1"], &[], &["-include-system-metrics"])?;
     }
     Ok(())
@@ -91,7 +91,7 @@ fn default_scrapes() -> Result {
 
 #[test]
 fn everything_about_configuration_and_clients() -> Result {
-    for program in ALL {
+    for program in WITH_OLD {
         compare(
             program,
             &["--appendonly", "yes"],
@@ -115,7 +115,7 @@ fn keys_and_streams() -> Result {
         ("check-streams", "db3=s*"),
     ];
     let peer = FLAGS.map(|(name, value)| format!("-{name}={value}"));
-    for program in ALL {
+    for program in WITH_OLD {
         compare(program, &[], &FLAGS, &peer.each_ref().map(String::as_str))?;
     }
     Ok(())
@@ -135,7 +135,7 @@ fn groups_scripts_and_the_dump() -> Result {
         ("script", scripts.as_str()),
     ];
     let peer = flags.map(|(name, value)| format!("-{name}={value}"));
-    for program in ALL {
+    for program in WITH_OLD {
         compare(program, &[], &flags, &peer.each_ref().map(String::as_str))?;
     }
     Ok(())
