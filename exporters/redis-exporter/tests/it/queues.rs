@@ -146,6 +146,7 @@ fn a_real_celery() -> Result {
         "--hostname=celery@testhost",
         "--without-mingle",
         "--without-gossip",
+        "--loglevel=info",
         "-Q",
         "celery,mail",
     ]))?;
