@@ -146,10 +146,16 @@ fn a_real_celery() -> Result {
         "--hostname=celery@testhost",
         "--without-mingle",
         "--without-gossip",
+        "--loglevel=info",
         "-Q",
         "celery,mail",
     ]))?;
     let up = "celery_worker_up{hostname=\"testhost\"}";
+    worker.wait_stderr_line("ready.", wait::LONG)?;
+    wait::until("the worker to be seen", Duration::from_secs(10), || {
+        let value = ours.page().value(up);
+        if value == Some(1.0) { Ok(()) } else { Err(Error::new(format!("{value:?}"))) }
+    })?;
     worker.until("the worker and an empty queue", wait::LONG, || {
         let page = ours.page();
         let state = (
