@@ -7,8 +7,10 @@
     reason = "helpers of tests are not seen as tests"
 )]
 
+mod differential;
 mod failures;
 mod flags;
+mod fuzz;
 mod golden;
 mod host;
 mod peer;
