@@ -20,7 +20,8 @@ const RENEWED: usize = 16;
 
 /// All that reads files; the others ask the kernel.
 const OFF: &[&str] = &["systemd", "timex", "uname"];
-const ON: &[&str] = &["cpu.info", "interrupts", "processes.state", "softirqs", "swap"];
+const ON: &[&str] =
+    &["buddyinfo", "cgroups", "cpu.info", "interrupts", "ksmd", "processes.state", "softirqs", "swap"];
 
 impl Host {
     pub(crate) fn new() -> Self {

@@ -11,7 +11,8 @@ use std::process::Command;
 const OWN: &[&str] = &["go_", "process_", "promhttp_", "node_exporter_build_info", "node_scrape_collector_"];
 
 /// Collectors of the peer that are off by default, and are ours too.
-const MORE: &[&str] = &["interrupts", "processes", "softirqs", "swap", "tcpstat"];
+const MORE: &[&str] =
+    &["buddyinfo", "cgroups", "interrupts", "ksmd", "processes", "softirqs", "swap", "tcpstat"];
 
 /// Series of the peer, by their beginning, that are not ours or have another value, and why. Types are the same for all.
 const HOST: &[(&str, &str)] = &[

@@ -14,6 +14,7 @@ mod fuzz;
 mod golden;
 mod host;
 mod peer;
+mod portable;
 mod program;
 mod support;
 mod systemd;
