@@ -92,7 +92,8 @@ fn differences(before: &Page, peer: &Page, after: &Page, excused: &[(&str, &str)
         };
         let (low, high) = (a.min(*b), a.max(*b));
         let slack = 1e-9 * high.abs();
-        if !(low - slack..=high + slack).contains(&theirs) && !(theirs.is_nan() && a.is_nan()) {
+        let same = (low - slack..=high + slack).contains(&theirs) || theirs.is_nan() && a.is_nan();
+        if !same {
             found.push(format!("value: {series}: {theirs}, ours {a} and {b}"));
         }
     }
@@ -101,7 +102,7 @@ fn differences(before: &Page, peer: &Page, after: &Page, excused: &[(&str, &str)
 
 fn extras(peer: &Page, ours: &Page) -> Vec<String> {
     let theirs = peer.types("");
-    let ours = ours.types("node_").into_iter().map(|(name, _)| name);
+    let ours = ours.types("node_").into_keys();
     ours.filter(|name| !theirs.contains_key(name) && !is_own(name)).map(str::to_owned).collect()
 }
 
