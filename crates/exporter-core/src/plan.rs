@@ -52,6 +52,7 @@ pub(crate) struct Plan {
 pub(crate) fn standalone(
     exporter: &'static Exporter,
     program: &'static str,
+    peer: Option<&'static str>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
     let collectors = (exporter.collectors)();
@@ -78,7 +79,7 @@ pub(crate) fn standalone(
         let settings = line.with_file(&given)?;
         Ok(vec![Blueprint::new(exporter, hostname(), path.clone(), settings)])
     };
-    let plan = plan(program, None, default_listen, &settings, Box::new(blueprints))?;
+    let plan = plan((program, peer), None, default_listen, &settings, Box::new(blueprints))?;
     if check { Err(fine()) } else { Ok(plan) }
 }
 
@@ -104,7 +105,8 @@ pub(crate) fn all_in_one(
         _ => Box::new(move || blueprint::configured(program, &file)),
     };
     let own_path = Some("/metrics".to_owned());
-    let plan = plan(program.program, own_path, program.default_listen.to_owned(), &settings, blueprints)?;
+    let plan =
+        plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
     if check { Err(fine()) } else { Ok(plan) }
 }
 
@@ -160,7 +162,7 @@ fn fine() -> Exit {
 type Blueprints = Box<dyn Fn() -> Result<Vec<Blueprint>, ConfigError> + Send + Sync>;
 
 fn plan(
-    program: &'static str,
+    (program, peer): (&'static str, Option<&'static str>),
     own_path: Option<String>,
     default_listen: String,
     settings: &Settings,
@@ -181,6 +183,9 @@ fn plan(
     let instances = blueprint::build(&blueprints()?, &[])?;
     let mut app = App::new(options, instances)
         .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
+    if let Some(peer) = peer {
+        app.own.also_as(peer);
+    }
     match settings.text("web.config.file") {
         "" => {}
         file => {
