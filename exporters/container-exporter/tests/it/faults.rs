@@ -4,6 +4,9 @@ use super::docker::{Container, docker};
 use super::proxy::Proxy;
 use super::support::{Exporter, Page};
 use exporter_testkit::Result;
+use exporter_testkit::fixture::TempDir;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 /// How many come and go at once.
@@ -128,5 +131,47 @@ fn a_container_that_is_started_again_has_its_new_networks_figures() -> Result {
             now.is_some_and(|now| now >= 300.0 && sent(page) == Some(now))
         })?;
     }
+    Ok(())
+}
+
+#[test]
+fn an_engine_that_never_stops_talking_costs_its_own_series() -> Result {
+    let dir = TempDir::new()?;
+    let socket = dir.path().join("docker.sock");
+    let listener = UnixListener::bind(&socket)?;
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let _ = client.read(&mut [0; 4096]);
+                let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+                let mut going_on = client.write_all(head).is_ok();
+                while going_on {
+                    going_on = client.write_all(&[b' '; 1 << 16]).is_ok();
+                }
+            });
+        }
+    });
+    let mut exporter = Exporter::start(&[&format!("--endpoint=unix://{}", socket.display())])?;
+    exporter.process.wait_stderr_line("answer larger than", super::support::LIMIT)?;
+    let page = exporter.page()?;
+    assert!(page.all("docker_up", &[]).eq([0.0]));
+    assert!(page.get("container_memory_usage_bytes", &[("id", "/")]).is_some());
+    let (_, bytes) = exporter.footprint()?;
+    assert!(bytes < 64 << 20, "{bytes}");
+    Ok(())
+}
+
+#[test]
+fn containers_beyond_the_limit_are_left_out_and_counted() -> Result {
+    let guests = [Container::run(&[], "sleep")?, Container::run(&[], "sleep")?];
+    let mut exporter = Exporter::start(&["--mode=engine", "--max-containers=1"])?;
+    let page = exporter.until("the one", |page| page.all("container_running", &[]).count() == 1)?;
+    assert!(
+        page.get("container_exporter_dropped_containers_total", &[]).is_some_and(|dropped| dropped >= 1.0),
+        "{}",
+        page.0
+    );
+    assert_eq!(page.all("container_running", &[("name", &guests[1].name)]).count(), 0, "the newest");
     Ok(())
 }

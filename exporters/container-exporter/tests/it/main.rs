@@ -8,6 +8,7 @@ mod podman;
 mod proxy;
 mod required;
 mod secrets;
+mod sizes;
 mod states;
 mod stats;
 mod support;
