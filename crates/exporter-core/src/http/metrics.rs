@@ -62,7 +62,7 @@ impl App {
                     extra(&mut page);
                     encoder.assembly.write(&[&page], &Options::new(form.0), &mut encoder.text);
                 });
-                self.encoded(form, written)
+                response(form, written)
             }
         }
     }
@@ -129,32 +129,18 @@ impl App {
             extra(&mut page);
             collected.write(&[&page], options, &mut encoder.assembly, &mut encoder.text);
         });
-        if let (Some(runs), Ok(body)) = (runs, &written) {
-            waiting.write(form, runs, body);
+        if let Some(runs) = runs {
+            waiting.write(form, runs, &written);
         }
-        self.encoded(form, written)
+        response(form, written)
     }
 
-    fn encoded(&self, form: Form, written: Result<Bytes, flate2::CompressError>) -> HttpResponse {
-        match written {
-            Ok(body) => response(form, body),
-            Err(error) => {
-                self.own.encoding_failed();
-                text(StatusCode::INTERNAL_SERVER_ERROR, format!("compressing the page: {error}\n"))
-            }
-        }
-    }
-
-    fn encode(
-        &self,
-        (_, gzip): Form,
-        write: impl FnOnce(&mut Encoder),
-    ) -> Result<Bytes, flate2::CompressError> {
+    fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Encoder)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         encoder.text.clear();
         write(&mut encoder);
-        let body = if gzip { encoder.gzip()? } else { encoder.plain() };
-        Ok(self.unsent.counted(body))
+        let body = if gzip { encoder.gzip() } else { encoder.plain() };
+        self.unsent.counted(body)
     }
 }
 
