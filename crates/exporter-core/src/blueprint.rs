@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{ConfigFile, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
-use crate::flags::{DISABLE_DEFAULTS, Settings};
+use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
 use crate::http::Instance;
 use crate::plan::AllInOne;
 use crate::probe::Probes;
@@ -17,17 +17,25 @@ pub(crate) struct Blueprint {
     exporter: &'static Exporter,
     name: String,
     path: String,
+    /// Addresses of its own.
+    listen: Vec<String>,
     settings: Settings,
 }
 
 impl Blueprint {
     pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
-        Self { exporter, name, path, settings }
+        Self { exporter, name, path, listen: Vec::new(), settings }
+    }
+
+    fn with_listen(mut self, listen: Vec<String>) -> Self {
+        self.listen = listen;
+        self
     }
 
     /// What it is made from: when this is the same, so is the instance. Files that flags name count by their content.
     fn fingerprint(&self) -> Vec<String> {
         let mut parts = vec![self.exporter.name.to_owned(), self.name.clone(), self.path.clone()];
+        parts.extend(self.listen.iter().cloned());
         parts.extend(self.settings.fingerprint());
         let files = (self.exporter.flags)().into_iter().filter(|flag| flag.file).map(|flag| flag.name);
         for path in files.map(|name| self.settings.text(name)).filter(|path| !path.is_empty()) {
@@ -43,6 +51,7 @@ impl Blueprint {
         let probes = probes.into_iter().map(|spec| Probes::new(exporter.namespace, spec)).collect();
         Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)
             .with_probes(probes)
+            .with_listen(self.listen.clone())
             .with_fingerprint(fingerprint))
     }
 }
@@ -97,6 +106,9 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
             }
+            if let Some(twice) = one.listen.iter().find(|own| blueprints.iter().any(|other| other.listen.contains(own))) {
+                return Err(ConfigError::new(format!("{path}: two instances listen on {twice}: give each its own")));
+            }
             // `/sd` gives both the same labels then, and their series would mix.
             let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;
             if blueprints.iter().any(|other| same(&other)) {
@@ -118,11 +130,18 @@ fn configured_one(
 ) -> Result<Blueprint, ConfigError> {
     let mut name = None;
     let mut given = Vec::new();
+    let mut listen = Vec::new();
     for (key, setting) in entry {
-        if key == "name" {
-            name = setting.0.into_iter().next();
-        } else {
-            given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
+        match key.as_str() {
+            "name" => name = Some(one_value(&key, setting)?),
+            "listen" => listen.extend(setting.0),
+            _ if (exporter.flags)().iter().any(|flag| flag.name == key && flag.kind == FlagKind::List) => {
+                given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
+            }
+            _ => {
+                let value = one_value(&key, setting)?;
+                given.push((key, value));
+            }
         }
     }
     let plain = |name: &String| {
@@ -139,7 +158,14 @@ fn configured_one(
         }
     };
     let settings = exporter_settings(exporter, given)?;
-    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings))
+    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings).with_listen(listen))
+}
+
+fn one_value(key: &str, setting: Setting) -> Result<String, ConfigError> {
+    match <[String; 1]>::try_from(setting.0) {
+        Ok([value]) => Ok(value),
+        Err(values) => Err(ConfigError::new(format!("{key}: one value is wanted, not {}", values.len()))),
+    }
 }
 
 fn exporter_settings(

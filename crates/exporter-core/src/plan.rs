@@ -64,8 +64,10 @@ pub(crate) fn standalone(
         .subcommand(CHECK, CHECK_ABOUT);
     let (settings, check) = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
-    if !path.starts_with('/') || path == "/" {
-        return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
+    let taken = path == "/" || path == "/sd" || path.starts_with("/-/");
+    if !path.starts_with('/') || taken || path.contains(['?', '#']) {
+        let cure = "write a path of your own like /metrics, not /, /sd or /-/...";
+        return Err(Exit::Usage(format!("--web.telemetry-path={path}: {cure}")));
     }
     let default_listen = format!(":{}", exporter.default_port);
     let blueprint = Blueprint::new(exporter, hostname(), path, settings.clone());

@@ -104,7 +104,7 @@ fn build(package: &str) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo =
         shell::cargo(&["build", "--quiet", "--release", "--package", package, "--target", &triple]);
-    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
     Ok(target.join(triple).join("release").join(package))
