@@ -77,19 +77,25 @@ pub(crate) fn build(
     Ok(instances)
 }
 
-/// What the exporters find by themselves; logged one by one.
-pub(crate) fn discovered(program: &AllInOne) -> Result<Vec<Blueprint>, ConfigError> {
+/// What the exporters find by themselves, and a table of what was found and what was not.
+pub(crate) fn discovered(program: &AllInOne) -> Result<(Vec<Blueprint>, String), ConfigError> {
     let mut blueprints = Vec::new();
+    let mut table = String::new();
+    let width = program.exporters.iter().map(|exporter| exporter.name.len()).max().unwrap_or_default();
     for exporter in program.exporters {
-        let Some(Discovered { what, settings }) = (exporter.discover)() else {
-            tracing::info!(exporter = exporter.name, "nothing found; a config file says where to look");
-            continue;
+        let (found, why) = match (exporter.discover)() {
+            Ok(Discovered { what, settings }) => {
+                let path = format!("/{}/metrics", exporter.name);
+                let what = format!("{what}, at {path}");
+                blueprints.push(Blueprint::new(exporter, hostname(), path, exporter_settings(exporter, settings)?));
+                ("found", what)
+            }
+            Err(why) => ("not found", why),
         };
-        tracing::info!(exporter = exporter.name, what, "found");
-        let path = format!("/{}/metrics", exporter.name);
-        blueprints.push(Blueprint::new(exporter, hostname(), path, exporter_settings(exporter, settings)?));
+        table.push_str(&format!("{:width$}  {found:9}  {why}\n", exporter.name));
     }
-    Ok(blueprints)
+    table.push_str("--config.file=FILE says what else to serve; the README shows one.\n");
+    Ok((blueprints, table))
 }
 
 /// What a config file says.

@@ -1,6 +1,7 @@
 //! From a command line to what is served and where.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::blueprint::{self, Blueprint, hostname};
@@ -101,7 +102,11 @@ pub(crate) fn all_in_one(
     let file = settings.text("config.file").to_owned();
     let blueprints: Blueprints = match file.as_str() {
         "" => {
-            let found = blueprint::discovered(program)?;
+            let (found, table) = blueprint::discovered(program)?;
+            if !check {
+                // A closed standard output is no reason not to serve.
+                let _ = std::io::stdout().write_all(table.as_bytes());
+            }
             Box::new(move || Ok(found.clone()))
         }
         _ => Box::new(move || blueprint::configured(program, &file)),

@@ -112,7 +112,7 @@ impl App {
             let options = Options { family_cap: self.family_cap, ..Options::new(Format::Text) };
             collected.write(&[], options, &mut encoder.assembly, &mut encoder.text);
         });
-        let page = String::from_utf8_lossy(written.as_deref().unwrap_or_default()).into_owned();
+        let page = String::from_utf8_lossy(&written).into_owned();
         text(StatusCode::OK, probes.explain(parameters, &page).unwrap_or(page))
     }
 

@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use exposition::Page;
 
 use crate::exporter::{ConfigError, Exporter};
+use crate::memory;
 use crate::probe::Probes;
 use crate::registry::Registry;
 use connections::Connections;
@@ -223,6 +224,7 @@ impl App {
             None => Ok(None),
         });
         let made = made.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())))?;
+        memory::give_back();
         let Some(instances) = made else { return Ok(()) };
         ports.open(&instances).await?;
         for instance in &instances {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod check_config;
 mod compose;
+mod listen;
 mod prometheus;
 mod reload;
 mod support;
