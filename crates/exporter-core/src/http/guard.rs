@@ -62,10 +62,6 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> HttpRes
 }
 
 async fn refusal(app: &App, config: &WebConfig, request: &Request<Incoming>) -> Option<HttpResponse> {
-    // Who watches the container has no password, and learns nothing here.
-    if matches!(request.uri().path(), "/-/healthy" | "/-/ready") {
-        return None;
-    }
     if config.rate_limit.as_ref().is_some_and(|limit| !limit.allow()) {
         app.own.refused("rate_limit");
         return Some(text(StatusCode::TOO_MANY_REQUESTS, "too many requests\n".to_owned()));
