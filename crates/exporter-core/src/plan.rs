@@ -1,7 +1,6 @@
 //! From a command line to what is served and where.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use crate::blueprint::{self, Blueprint, hostname};
@@ -48,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) app: Arc<App>,
     pub(crate) listen: Vec<String>,
     pub(crate) systemd_socket: bool,
+    /// For standard output, when it listens.
+    pub(crate) greeting: String,
 }
 
 pub(crate) fn standalone(
@@ -100,13 +101,11 @@ pub(crate) fn all_in_one(
     }
     let Parsed { settings, check, .. } = parsed(&line, arguments, program.subcommands, "config.file")?;
     let file = settings.text("config.file").to_owned();
+    let mut greeting = String::new();
     let blueprints: Blueprints = match file.as_str() {
         "" => {
             let (found, table) = blueprint::discovered(program)?;
-            if !check {
-                // A closed standard output is no reason not to serve.
-                let _ = std::io::stdout().write_all(table.as_bytes());
-            }
+            greeting = table;
             Box::new(move || Ok(found.clone()))
         }
         _ => Box::new(move || blueprint::configured(program, &file)),
@@ -114,7 +113,7 @@ pub(crate) fn all_in_one(
     let own_path = Some("/metrics".to_owned());
     let plan =
         plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
-    if check { Err(fine()) } else { Ok(plan) }
+    if check { Err(fine()) } else { Ok(Plan { greeting, ..plan }) }
 }
 
 /// What the command line and the environment say.
@@ -201,7 +200,7 @@ fn plan(
         }
     }
     let systemd_socket = settings.switch("web.systemd-socket");
-    Ok(Plan { app: Arc::new(app), listen, systemd_socket })
+    Ok(Plan { app: Arc::new(app), listen, systemd_socket, greeting: String::new() })
 }
 
 fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {

@@ -86,6 +86,8 @@ async fn run(plan: Plan) -> Result<(), Exit> {
     let shutdown = shutdown().map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
     let hangup =
         signal(SignalKind::hangup()).map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
+    // A closed standard output is no reason not to serve.
+    let _ = std::io::stdout().write_all(plan.greeting.as_bytes());
     for listener in &listeners {
         announce(&plan.app, listener);
     }

@@ -7,5 +7,6 @@ mod compose;
 mod listen;
 mod prometheus;
 mod reload;
+mod secrets;
 mod support;
 mod thresholds;
