@@ -87,7 +87,12 @@ pub(crate) fn discovered(program: &AllInOne) -> Result<(Vec<Blueprint>, String),
             Ok(Discovered { what, settings }) => {
                 let path = format!("/{}/metrics", exporter.name);
                 let what = format!("{what}, at {path}");
-                blueprints.push(Blueprint::new(exporter, hostname(), path, exporter_settings(exporter, settings)?));
+                blueprints.push(Blueprint::new(
+                    exporter,
+                    hostname(),
+                    path,
+                    exporter_settings(exporter, settings)?,
+                ));
                 ("found", what)
             }
             Err(why) => ("not found", why),
@@ -117,8 +122,12 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
             }
-            if let Some(twice) = one.listen.iter().find(|own| blueprints.iter().any(|other| other.listen.contains(own))) {
-                return Err(ConfigError::new(format!("{path}: two instances listen on {twice}: give each its own")));
+            if let Some(twice) =
+                one.listen.iter().find(|own| blueprints.iter().any(|other| other.listen.contains(own)))
+            {
+                return Err(ConfigError::new(format!(
+                    "{path}: two instances listen on {twice}: give each its own"
+                )));
             }
             // `/sd` gives both the same labels then, and their series would mix.
             let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;

@@ -11,8 +11,8 @@ pub(crate) fn share_one_heap() {
     }
 }
 
-/// Gives back what reading flags and building instances took: memory, which is more than what runs takes, and the
-/// pages of the program's code, of which a scrape needs the smaller part.
+/// Gives back what was needed for a moment, at the start or while buffers found their sizes: free memory between memory
+/// in use, and pages of the program's file, of which a scrape needs the smaller part.
 pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes no pointer; memory in use stays as it is.
@@ -20,28 +20,30 @@ pub(crate) fn give_back() {
         libc::malloc_trim(0);
     }
     #[cfg(target_os = "linux")]
-    if let Some((begin, length)) = code() {
-        // SAFETY: the mapping is the program's own code, read from its file and never written, so what is needed again
-        // is mapped again as it was.
-        let _ = unsafe {
-            rustix::mm::madvise(std::ptr::without_provenance_mut(begin), length, rustix::mm::Advice::LinuxDontNeed)
-        };
+    for (begin, length) in unwritten() {
+        let begin = std::ptr::without_provenance_mut(begin);
+        // SAFETY: these mappings are as they are in the program's file and nobody has written them, so what is needed
+        // again is mapped again as it was.
+        let _ = unsafe { rustix::mm::madvise(begin, length, rustix::mm::Advice::LinuxDontNeed) };
     }
 }
 
-/// Address and length of the mapping this function's code is in.
+/// Address and length of the program's code and constants in memory: what is mapped from its file, private, and was
+/// never writable. What the loader has written and then protected begins elsewhere than at the file's begin.
 #[cfg(target_os = "linux")]
-fn code() -> Option<(usize, usize)> {
-    let here = code as fn() -> Option<(usize, usize)> as usize;
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| {
+fn unwritten() -> Vec<(usize, usize)> {
+    let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mapping = |line: &str| {
         let mut fields = line.split_ascii_whitespace();
         let (begin, end) = fields.next()?.split_once('-')?;
         let (begin, end) = (usize::from_str_radix(begin, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-        // Private, so that nobody else writes it; not writable; from a file.
-        let fits = (begin..end).contains(&here) && fields.next()? == "r-xp" && fields.nth(3)?.starts_with('/');
+        let (rights, offset) = (fields.next()?, fields.next()?);
+        let is_constant = rights == "r--p" && offset.bytes().all(|digit| digit == b'0');
+        let fits = (rights == "r-xp" || is_constant) && fields.nth(2)? == program.to_str()?;
         fits.then(|| (begin, end - begin))
-    })
+    };
+    maps.lines().filter_map(mapping).collect()
 }
 
 #[cfg(test)]
@@ -50,11 +52,11 @@ mod tests {
 
     #[test]
     fn what_is_given_back_comes_again() {
-        assert!(code().is_some_and(|(_, length)| length > 4096));
+        assert!(unwritten().iter().any(|(_, length)| *length > 100_000), "{:?}", unwritten());
         share_one_heap();
         let text = "still here".repeat(1000);
         give_back();
         assert_eq!(text.len(), 10_000);
-        assert!(code().is_some());
+        assert!(!unwritten().is_empty());
     }
 }

@@ -9,13 +9,15 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::encode::Encoder;
 use super::route::text;
 use super::under_way::Form;
-use super::{App, HttpResponse, Instance};
+use super::{App, HttpResponse, Instance, SETTLED};
 use crate::build;
+use crate::memory;
 use crate::probe::{Parameters, ProbeError, Probes, parameter};
 use crate::registry::{Filter, Registry};
 
@@ -158,6 +160,9 @@ impl App {
 
     fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Encoder)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.pages.fetch_add(1, Ordering::Relaxed) == SETTLED {
+            memory::give_back();
+        }
         encoder.text.clear();
         write(&mut encoder);
         let body = if gzip { encoder.gzip() } else { encoder.plain() };

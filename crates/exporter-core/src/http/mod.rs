@@ -28,7 +28,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -45,6 +45,8 @@ use process::Process;
 use under_way::UnderWay;
 use unsent::Unsent;
 
+/// By so many pages all buffers have found their sizes.
+const SETTLED: u32 = 16;
 /// Connections at once; for one more, the one that has been idle longest goes.
 const MAX_CONNECTIONS: usize = 256;
 
@@ -70,7 +72,15 @@ pub struct Instance {
 impl Instance {
     /// An instance without probes.
     pub fn new(exporter: &'static Exporter, name: String, path: String, registry: Registry) -> Self {
-        Self { exporter, name, path, registry, probes: Vec::new(), listen: Vec::new(), fingerprint: Vec::new() }
+        Self {
+            exporter,
+            name,
+            path,
+            registry,
+            probes: Vec::new(),
+            listen: Vec::new(),
+            fingerprint: Vec::new(),
+        }
     }
 
     /// Answers for targets that URLs name, too.
@@ -130,6 +140,8 @@ pub struct App {
     pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
+    /// Pages written so far.
+    pages: AtomicU32,
 }
 
 /// How an [`App`] answers.
@@ -170,6 +182,7 @@ impl App {
             connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
+            pages: AtomicU32::default(),
         }
     }
 

@@ -37,7 +37,9 @@ mod tests {
         let codes = from_lengths(&[3, 3, 3, 3, 3, 2, 4, 4]);
         let written: Vec<_> = codes
             .iter()
-            .map(|code| (0..code.count).map(|bit| if code.bits >> bit & 1 == 1 { '1' } else { '0' }).collect())
+            .map(|code| {
+                (0..code.count).map(|bit| if code.bits >> bit & 1 == 1 { '1' } else { '0' }).collect()
+            })
             .collect::<Vec<String>>();
         assert_eq!(written, ["010", "011", "100", "101", "110", "00", "1110", "1111"]);
     }

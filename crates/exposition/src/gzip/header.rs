@@ -23,8 +23,9 @@ pub(super) fn put(bits: &mut Bits<'_>) {
         bits.put(u64::from(LENGTHS[symbol]), 3);
     }
     let codes = code::from_lengths(&LENGTHS).map(|code| (u64::from(code.bits), u32::from(code.count)));
-    let lengths: [u8; LITERALS.len() + DISTANCES.len()] =
-        std::array::from_fn(|symbol| *LITERALS.get(symbol).unwrap_or_else(|| &DISTANCES[symbol - LITERALS.len()]));
+    let lengths: [u8; LITERALS.len() + DISTANCES.len()] = std::array::from_fn(|symbol| {
+        *LITERALS.get(symbol).unwrap_or_else(|| &DISTANCES[symbol - LITERALS.len()])
+    });
     for run in lengths.chunk_by(|a, b| a == b) {
         let (bits_of_length, count) = codes[usize::from(run[0])];
         bits.put(bits_of_length, count);

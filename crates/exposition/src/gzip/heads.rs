@@ -78,7 +78,8 @@ impl Heads {
             match *part {
                 Part::Bits { begin, count } => put_bits(&self.coded[begin as usize..], count as usize, bits),
                 Part::Repeat { here, other, there, length } => {
-                    let (other, here, length) = (&self.known[other as usize], usize::from(here), usize::from(length));
+                    let (other, here, length) =
+                        (&self.known[other as usize], usize::from(here), usize::from(length));
                     let distance = (at + here).wrapping_sub(other.at as usize + usize::from(there));
                     if other.page == self.page && distance <= FARTHEST {
                         tables.put(bits, Token::Match { length, distance });
@@ -144,7 +145,8 @@ impl Heads {
             };
             while length > 0 {
                 let from = at - distance;
-                let other = self.known.partition_point(|head| head.text.start as usize <= from).wrapping_sub(1);
+                let other =
+                    self.known.partition_point(|head| head.text.start as usize <= from).wrapping_sub(1);
                 // Heads that are neighbours here are not on the page.
                 let most = match self.known.get(other) {
                     Some(head) if from < begin => head.text.end as usize - from,
@@ -152,7 +154,9 @@ impl Heads {
                 };
                 let part = length.min(most);
                 if part < SHORTEST {
-                    self.text[at..at + part].iter().for_each(|byte| tables.put(&mut bits, Token::Literal(*byte)));
+                    self.text[at..at + part]
+                        .iter()
+                        .for_each(|byte| tables.put(&mut bits, Token::Literal(*byte)));
                 } else if from >= begin {
                     tables.put(&mut bits, Token::Match { length: part, distance });
                 } else {

@@ -79,7 +79,10 @@ fn source(literals: &[u8], distances: &[u8]) -> String {
             format!("    {},\n", line.join(", "))
         });
         let lines: String = lines.collect();
-        format!("\n/// {doc}\n#[rustfmt::skip]\npub(super) const {name}: [u8; {}] = [\n{lines}];\n", lengths.len())
+        format!(
+            "\n/// {doc}\n#[rustfmt::skip]\npub(super) const {name}: [u8; {}] = [\n{lines}];\n",
+            lengths.len()
+        )
     };
     format!(
         "//! Lengths of the code that pages are written in. Made by `UPDATE=1 cargo test -p exposition training` from the\n\

@@ -4,7 +4,8 @@ use super::support::{Exporters, LIMIT, command};
 use exporter_testkit::{fixture, http, ports, wait};
 
 fn config(instances: &[(&str, &str)]) -> String {
-    let instances = instances.iter().map(|(name, listen)| format!("    - {{name: {name}, listen: '{listen}'}}\n"));
+    let instances =
+        instances.iter().map(|(name, listen)| format!("    - {{name: {name}, listen: '{listen}'}}\n"));
     format!("exporters:\n  node:\n{}", instances.collect::<String>())
 }
 
@@ -22,7 +23,10 @@ fn a_port_of_its_own_has_the_peers_paths_and_follows_reloads() {
     let reload = || http::post(&format!("http://{}/-/reload", exporters.address()), &[], b"").unwrap();
 
     let page = names(&one.address()).unwrap();
-    assert!(page.contains("\nnode_load1 ") && !page.contains("promhttp_"), "the instance's page, not the program's");
+    assert!(
+        page.contains("\nnode_load1 ") && !page.contains("promhttp_"),
+        "the instance's page, not the program's"
+    );
     assert_eq!(http::get(&format!("http://{}/-/healthy", one.address()), &[]).unwrap().status, 200);
     assert!(exporters.get("/node/a/metrics").contains("\nnode_load1 "), "the shared port stays");
     assert!(exporters.get("/metrics").contains("\npromhttp_"), "the program's own page is where it was");
@@ -59,7 +63,12 @@ fn a_port_that_is_taken_is_named_and_changes_nothing() {
     let output = command().args([&file, "--web.listen-address=127.0.0.1:0"]).output().unwrap();
     let line = String::from_utf8(output.stderr).unwrap();
     let last = line.lines().last().unwrap();
-    assert!(output.status.code() == Some(1) && last.contains("node \"a\": cannot listen on") && last.contains(&taken), "{line}");
+    assert!(
+        output.status.code() == Some(1)
+            && last.contains("node \"a\": cannot listen on")
+            && last.contains(&taken),
+        "{line}"
+    );
 
     dir.write("exporters.yml", config(&[("a", "127.0.0.1:1"), ("b", "127.0.0.1:1")])).unwrap();
     let output = command().args(["check-config", &file]).output().unwrap();
