@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
 mod app_health;
+mod container;
 mod entries;
 mod load;
 mod measure;
@@ -38,7 +39,12 @@ pub(crate) struct Options {
 
 /// Names for the command line's help.
 pub(crate) fn names() -> String {
-    ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "encode"]).collect::<Vec<_>>().join(", ")
+    ENTRIES
+        .iter()
+        .map(|entry| entry.name)
+        .chain(["app-health", "container", "container-50", "encode"])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A server that exporters watch, ended with its value.
@@ -60,6 +66,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         setup::run()?;
         let ours = binary(options, "app-health-exporter")?;
         return app_health::run(ours, options.scrapes);
+    }
+    if let Some(count) = container::count(&options.name) {
+        return container::run(options, binary(options, "container-exporter")?, count);
     }
     let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
         bail!("no benchmark {:?}; there are: {}", options.name, names());
