@@ -3,7 +3,9 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use regex_lite::Regex;
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::exporter::ConfigError;
@@ -106,6 +108,17 @@ pub(crate) const DISABLE_DEFAULTS: Flag =
 pub struct Settings {
     values: BTreeMap<String, Vec<String>>,
     defaults: BTreeMap<&'static str, &'static str>,
+    shared: Shared,
+}
+
+/// What the sources and probes of one instance have in common.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
 }
 
 impl Settings {
@@ -119,7 +132,7 @@ impl Settings {
         given: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let defaults = flags.iter().map(|flag| (flag.name, flag.default)).collect();
-        let mut settings = Self { values: BTreeMap::new(), defaults };
+        let mut settings = Self { values: BTreeMap::new(), defaults, shared: Shared::default() };
         for (name, value) in given {
             let (name, value) = negated(name, value);
             let kind = flags.iter().find(|flag| flag.name == name).map(|flag| flag.kind).or_else(|| {
@@ -162,6 +175,29 @@ impl Settings {
     /// Sets a value, for one target that a URL names.
     pub fn set(&mut self, name: &str, value: &str) {
         self.values.insert(name.to_owned(), vec![value.to_owned()]);
+    }
+
+    /// What an exporter's sources and probes of one instance have in common: made by whoever asks first, the same for
+    /// all that were made from these settings. An exporter shares one type.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub fn shared<T: Any + Send + Sync>(
+        &self,
+        make: impl FnOnce() -> Result<T, ConfigError>,
+    ) -> Result<Arc<T>, ConfigError> {
+        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = shared.clone().and_then(|any| any.downcast().ok()) {
+            return Ok(found);
+        }
+        let made = Arc::new(make()?);
+        *shared = Some(made.clone());
+        Ok(made)
+    }
+
+    /// The same settings for an instance that is made anew, from files that may have changed.
+    pub(crate) fn anew(&self) -> Self {
+        Self { shared: Shared::default(), ..self.clone() }
     }
 
     /// Whether it was set, to whatever.
@@ -365,6 +401,16 @@ mod tests {
         assert_eq!(settings.text("path.procfs"), "/host/proc");
         assert_eq!(settings.list("dir"), ["a", "b"]);
         assert!(settings.regex("skip").unwrap().unwrap().is_match("lo"));
+    }
+
+    #[test]
+    fn one_instance_shares_one_value() {
+        let given = settings(&[]).unwrap();
+        let first = given.clone().shared(|| Ok(7_u32)).unwrap();
+        assert!(Arc::ptr_eq(&first, &given.shared(|| Ok(8_u32)).unwrap()));
+        assert_eq!(*given.anew().shared(|| Ok(9_u32)).unwrap(), 9);
+        let failed = given.anew().shared::<u32>(|| Err(ConfigError::new("no")));
+        assert!(failed.is_err());
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub static EXPORTERS: AllInOne = AllInOne {
         &node_exporter::EXPORTER,
         &postgres_exporter::EXPORTER,
         &redis_exporter::EXPORTER,
+        #[cfg(feature = "s3")]
+        &s3_exporter::EXPORTER,
     ],
     subcommands: commands::SUBCOMMANDS,
 };
