@@ -28,6 +28,10 @@ pub(crate) const DURATION: (&str, &str) =
     ("_scrape_collector_duration_seconds", "Time that a collector took.");
 pub(crate) const SUCCESS: (&str, &str) =
     ("_scrape_collector_success", "Whether a collector has filled its families.");
+pub(crate) const STATE: (&str, &str) = (
+    "_scrape_collector_state",
+    "How a collector came out: ok, nodata, error or timeout; the series that is there is 1.",
+);
 pub(crate) const LAST_SUCCESS: (&str, &str) = (
     "_collector_last_success_timestamp_seconds",
     "When a collector last filled its families, in seconds since 1970.",
@@ -49,14 +53,15 @@ impl Exporter {
             rows.extend(collector.families.iter().map(|desc| row(collector.name, desc, false)));
             rows.extend(collector.dynamic.iter().map(|desc| row(collector.name, desc, true)));
         }
-        for (suffix, help) in [DURATION, SUCCESS, LAST_SUCCESS] {
+        for (suffix, help) in [DURATION, SUCCESS, STATE, LAST_SUCCESS] {
+            let labels: &[&str] = if suffix == STATE.0 { &["collector", "state"] } else { &["collector"] };
             rows.push(CatalogueRow {
                 collector: "",
                 family: format!("{}{suffix}", self.namespace),
                 prefix: false,
                 kind: Kind::Gauge.text(),
                 help: help.to_owned(),
-                labels: vec!["collector".to_owned()],
+                labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             });
         }
         let mut page = Page::new();

@@ -94,9 +94,13 @@ impl CommandLine {
         Self { command, flags, collectors }
     }
 
-    /// A subcommand with positional arguments.
+    /// A subcommand; its arguments, flags of its own among them, are its own business.
     pub(crate) fn subcommand(mut self, name: &'static str, about: &'static str) -> Self {
-        let arguments = Arg::new("arguments").num_args(0..).value_name("ARGUMENT");
+        let arguments = Arg::new("arguments")
+            .num_args(0..)
+            .value_name("ARGUMENT")
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true);
         self.command = self.command.subcommand(Command::new(name).about(about).arg(arguments));
         self
     }

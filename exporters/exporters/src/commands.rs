@@ -4,11 +4,18 @@ use exporter_core::{ConfigError, Subcommand};
 
 use crate::thresholds;
 
-pub(crate) static SUBCOMMANDS: &[Subcommand] = &[Subcommand {
-    name: "thresholds",
-    about: "Turn alert thresholds [FILE] into Prometheus recording rules; print them, or write [OUT].",
-    run: render_thresholds,
-}];
+pub(crate) static SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "container-meta",
+        about: "As `container-exporter meta`: ask container engines, and tell exporters what is harmless.",
+        run: container_exporter::meta,
+    },
+    Subcommand {
+        name: "thresholds",
+        about: "Turn alert thresholds [FILE] into Prometheus recording rules; print them, or write [OUT].",
+        run: render_thresholds,
+    },
+];
 
 const THRESHOLDS_FILE: &str = "prometheus/thresholds.yml";
 

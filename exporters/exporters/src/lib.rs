@@ -12,6 +12,7 @@ pub static EXPORTERS: AllInOne = AllInOne {
     default_listen: "127.0.0.1:9555",
     exporters: &[
         &app_health_exporter::EXPORTER,
+        &container_exporter::EXPORTER,
         &node_exporter::EXPORTER,
         &postgres_exporter::EXPORTER,
         &redis_exporter::EXPORTER,

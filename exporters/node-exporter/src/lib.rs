@@ -6,6 +6,7 @@
 
 mod collectors;
 mod context;
+mod dbus;
 mod filter;
 mod glob;
 mod libc_calls;

@@ -52,21 +52,40 @@ impl Netlink {
     /// # Errors
     /// The socket is opened anew at the next question then, so that a late answer cannot be taken for that one's.
     pub(crate) fn dump(&mut self, kind: u16, body: &[u8]) -> Result<&[u8], NetlinkError> {
+        let mut answer = std::mem::take(&mut self.answer);
         for _ in 0..=TORN_RETRIES {
-            match self.try_dump(kind, body) {
-                Ok(false) => break,
-                Ok(true) => {}
-                Err(error) => {
-                    self.socket = None;
-                    return Err(error);
-                }
+            answer.clear();
+            if !self.dump_each(kind, body, |piece| answer.extend_from_slice(piece))? {
+                break;
             }
         }
+        self.answer = answer;
         Ok(&self.answer)
     }
 
-    /// True if the answer was torn by a change meanwhile.
-    fn try_dump(&mut self, kind: u16, body: &[u8]) -> Result<bool, NetlinkError> {
+    /// The same piece by piece, for answers that may be long. True if it was torn by a change meanwhile.
+    ///
+    /// # Errors
+    /// As [`Netlink::dump`].
+    pub(crate) fn dump_each(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        each: impl FnMut(&[u8]),
+    ) -> Result<bool, NetlinkError> {
+        let result = self.try_dump(kind, body, each);
+        if result.is_err() {
+            self.socket = None;
+        }
+        result
+    }
+
+    fn try_dump(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<bool, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         self.piece.clear();
         self.piece.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
@@ -80,7 +99,6 @@ impl Netlink {
             none => none.insert(open(self.protocol)?),
         };
         send(&*socket, &self.piece, SendFlags::empty())?;
-        self.answer.clear();
         self.piece.resize(PIECE, 0);
         let mut torn = false;
         loop {
@@ -101,7 +119,7 @@ impl Netlink {
                     _ => {}
                 }
             }
-            self.answer.extend_from_slice(piece);
+            each(piece);
             if done {
                 return Ok(torn);
             }

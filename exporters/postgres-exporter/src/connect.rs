@@ -169,7 +169,9 @@ impl Connector {
             let (client, connection) = config.connect(NoTls).await?;
             return Ok(Connection { client, task: tokio::spawn(ignore(connection)).abort_handle() });
         }
-        let tls = MakeRustlsConnect::new(tls::client_config(&self.dsn.tls)?);
+        let client = tls::client_config(&self.dsn.tls);
+        let client = client.map_err(|error| Trouble::new("tls", error.to_string()))?;
+        let tls = MakeRustlsConnect::new(client);
         let (client, connection) = config.connect(tls).await?;
         Ok(Connection { client, task: tokio::spawn(ignore(connection)).abort_handle() })
     }

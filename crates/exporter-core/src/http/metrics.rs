@@ -170,7 +170,7 @@ fn response((format, gzip): Form, body: Bytes) -> HttpResponse {
 }
 
 /// How long the page may take: what Prometheus grants, less a fifth or half a second for the way back.
-fn budget(headers: &HeaderMap) -> Duration {
+pub(crate) fn budget(headers: &HeaderMap) -> Duration {
     let granted = headers
         .get(SCRAPE_TIMEOUT)
         .and_then(|value| value.to_str().ok()?.parse().ok())

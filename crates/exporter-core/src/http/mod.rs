@@ -8,6 +8,7 @@ mod landing;
 mod listen;
 mod metrics;
 mod own;
+mod own_route;
 mod process;
 mod route;
 mod serve;
@@ -81,8 +82,13 @@ impl Instance {
 
     /// Where one of its probes is asked: beside the page, `/redis/main/scrape` beside `/redis/main/metrics`.
     pub(crate) fn probe_path(&self, probes: &Probes) -> String {
+        self.beside(probes.path())
+    }
+
+    /// A path beside the page's.
+    pub(crate) fn beside(&self, path: &str) -> String {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{folder}{}", probes.path())
+        format!("{folder}{path}")
     }
 }
 

@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{App, HttpResponse, landing};
+use super::{App, HttpResponse, landing, own_route};
 
 const RELOAD: &str = "/-/reload";
 const HTML: &str = "text/html; charset=utf-8";
@@ -19,14 +19,18 @@ impl App {
         if request.uri().path() == RELOAD {
             return self.answer_reload(request.method()).await;
         }
+        let own = self.route(request.uri().path());
         let head_only = request.method() == Method::HEAD;
-        if !head_only && request.method() != Method::GET {
+        if own.is_none() && !head_only && request.method() != Method::GET {
             let mut response =
                 text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n".to_owned());
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        let mut response = self.get(&request).await;
+        let mut response = match own {
+            Some((route, rest)) => own_route::answer(&route, rest, &request).await,
+            None => self.get(&request).await,
+        };
         if head_only {
             let length = response.body().size_hint().lower();
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));

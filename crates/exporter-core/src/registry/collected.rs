@@ -1,12 +1,12 @@
 //! What a scrape has got when its wait is over, and the page made of it.
 
-use exposition::{Assembly, Dropped, Kind, Options, Page};
+use exposition::{Assembly, Dropped, Kind, LabelValue, Options, Page};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
-use crate::catalogue::{DURATION, LAST_SUCCESS, SUCCESS};
+use crate::catalogue::{DURATION, LAST_SUCCESS, STATE, SUCCESS};
 use crate::source::{Outcome, Part, Run};
 
 /// Families beyond this many are not told apart in the count of dropped series.
@@ -121,23 +121,28 @@ impl Registry {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner).get(collector)
     }
 
+    /// Our own names and labels are valid, so there is no error to report.
     fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
-        let name = format!("{}{}", self.namespace, DURATION.0);
-        for (collector, status) in results {
-            put(page, &name, Kind::Gauge, DURATION.1, &[("collector", collector)], {
-                status.duration.as_secs_f64()
-            });
+        type Value = fn(&CollectorStatus) -> f64;
+        let numbers: [(_, Value); 2] = [
+            (DURATION, |status| status.duration.as_secs_f64()),
+            (SUCCESS, |status| f64::from(u8::from(status.outcome.success()))),
+        ];
+        for ((suffix, help), value) in numbers {
+            let name = format!("{}{suffix}", self.namespace);
+            let Ok(mut family) = page.foreign(&name, Kind::Gauge, help) else { continue };
+            for (collector, status) in results {
+                let _ = family.put("", [("collector", collector as &dyn LabelValue)], value(status));
+            }
         }
-        let name = format!("{}{}", self.namespace, SUCCESS.0);
+        // Success says no where hardware is absent too, as the peers' does; this tells that from failure. Only the present
+        // state is there: four series a collector would be a third of a small page.
+        let name = format!("{}{}", self.namespace, STATE.0);
+        let Ok(mut family) = page.foreign(&name, Kind::Gauge, STATE.1) else { return };
         for (collector, status) in results {
-            put(
-                page,
-                &name,
-                Kind::Gauge,
-                SUCCESS.1,
-                &[("collector", collector)],
-                f64::from(u8::from(status.outcome.success())),
-            );
+            let state = status.outcome.as_str();
+            let labels: [(&str, &dyn LabelValue); 2] = [("collector", collector), ("state", &state)];
+            let _ = family.put("", labels, 1.0);
         }
     }
 

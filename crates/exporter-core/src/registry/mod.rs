@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::exporter::ConfigError;
+use crate::route::Route;
 use crate::source::{Collector, SourceSpec};
 use background::Background;
 use slot::{Joined, Slot};
@@ -39,6 +40,7 @@ pub struct Registry {
     statuses: Mutex<Statuses>,
     dropped: Mutex<BTreeMap<(String, &'static str), u64>>,
     background: Background,
+    routes: Vec<Route>,
     started: AtomicBool,
 }
 
@@ -47,7 +49,8 @@ impl Registry {
     ///
     /// # Errors
     /// The first source that cannot be made, with the reason; or a collector that two sources claim to fill.
-    pub fn new(namespace: &'static str, specs: Vec<SourceSpec>) -> Result<Self, ConfigError> {
+    pub fn new(namespace: &'static str, mut specs: Vec<SourceSpec>) -> Result<Self, ConfigError> {
+        let routes = specs.iter_mut().flat_map(|spec| std::mem::take(&mut spec.routes)).collect();
         let progress = Arc::new(Notify::new());
         let slots =
             specs.into_iter().map(|spec| Slot::new(spec, progress.clone())).collect::<Result<Vec<_>, _>>()?;
@@ -64,6 +67,7 @@ impl Registry {
             statuses: Mutex::default(),
             dropped: Mutex::default(),
             background: Background::default(),
+            routes,
             started: AtomicBool::new(false),
         })
     }
@@ -71,6 +75,11 @@ impl Registry {
     /// The collectors that are switched on, in the order of the sources.
     pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
         self.slots.iter().flat_map(|slot| slot.collectors().iter().copied())
+    }
+
+    /// Paths of the sources' own.
+    pub(crate) fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// Starts the sources that run by themselves; they end with the registry. Needs a tokio runtime. A second call does

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{BlockingSource, Collector, Source};
 use crate::exporter::ConfigError;
+use crate::route::Route;
 
 /// A source of either kind.
 pub enum BoxedSource {
@@ -50,6 +51,7 @@ pub struct SourceSpec {
     /// By collector; `None` is each scrape.
     pub(crate) ttls: Vec<Option<Duration>>,
     pub(crate) background: Option<Duration>,
+    pub(crate) routes: Vec<Route>,
     stale_after: Option<Duration>,
 }
 
@@ -65,7 +67,15 @@ impl SourceSpec {
     ) -> Self {
         let collectors: Arc<[_]> = collectors.into_iter().collect();
         let ttls = vec![None; collectors.len()];
-        Self { collectors, make: Arc::new(make), ttls, background: None, stale_after: None }
+        let make = Arc::new(make);
+        Self { collectors, make, ttls, background: None, routes: Vec::new(), stale_after: None }
+    }
+
+    /// A path of its own, beside the instance's page.
+    #[must_use]
+    pub fn with_route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
     }
 
     /// All its collectors are good for this long. A scrape after that gets the old data once more, and the source runs.

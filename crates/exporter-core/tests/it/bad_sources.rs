@@ -19,6 +19,7 @@ fn assert_others_are_served(scraped: &Scraped) {
     for source in ["good", "other"] {
         assert!(scraped.has(&format!("test_value{{source=\"{source}\"}} 1")), "{}", scraped.page);
         assert!(scraped.success(source));
+        assert!(scraped.is_in_state(source, "ok"), "{}", scraped.page);
     }
 }
 
@@ -30,6 +31,7 @@ fn an_error_keeps_what_was_committed_and_drops_the_rest() {
             let scraped = scrape(&registry, BUDGET).await;
             assert_others_are_served(&scraped);
             assert!(!scraped.success("bad"));
+            assert!(scraped.is_in_state("bad", "error"), "{}", scraped.page);
             assert!(scraped.has("test_up{source=\"bad\"} 0"));
             assert!(!scraped.has("test_value{source=\"bad\"} 1"));
             assert!(scraped.took < AT_ONCE, "{:?}", scraped.took);
@@ -44,6 +46,7 @@ fn no_data_is_no_success_and_no_series() {
         let scraped = scrape(&registry, BUDGET).await;
         assert_others_are_served(&scraped);
         assert!(!scraped.success("bad"));
+        assert!(scraped.is_in_state("bad", "nodata"), "{}", scraped.page);
         assert_eq!(registry.status("bad").unwrap().outcome.as_str(), "nodata");
     });
 }
@@ -81,6 +84,7 @@ fn one_that_never_returns_costs_a_deadline_once_and_is_not_started_twice() {
             let scraped = scrape(&registry, BUDGET).await;
             assert_others_are_served(&scraped);
             assert!(!scraped.success("bad"));
+            assert!(scraped.is_in_state("bad", "timeout"), "{}", scraped.page);
             assert!(scraped.took >= BUDGET && scraped.took < BUDGET + SLACK, "{:?}", scraped.took);
             if matches!(kind, Kind::Async) {
                 assert!(scraped.has("test_up{source=\"bad\"} 0"), "what was committed reaches the wire");
@@ -91,6 +95,7 @@ fn one_that_never_returns_costs_a_deadline_once_and_is_not_started_twice() {
             let scraped = scrape(&registry, BUDGET).await;
             assert_others_are_served(&scraped);
             assert!(!scraped.success("bad"));
+            assert!(scraped.is_in_state("bad", "timeout"), "{}", scraped.page);
             assert!(!scraped.page.contains("source=\"bad\""));
             assert!(scraped.took < AT_ONCE, "{:?}", scraped.took);
             assert_eq!((gate.made(), gate.started()), (1, 1));

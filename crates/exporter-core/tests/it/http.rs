@@ -1,7 +1,7 @@
 //! The server, asked over real connections.
 
 use super::support::*;
-use exporter_core::{App, AppOptions, Exporter, Instance, Settings, serve};
+use exporter_core::{Answer, App, AppOptions, Exporter, Instance, Route, Settings, SourceSpec, serve};
 use exporter_testkit::http::{self, Response};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +20,19 @@ static EXPORTER: Exporter = Exporter {
     discover: || None,
 };
 
+/// Paths beside the page: one to ask, one to tell, one that never answers.
+fn routes() -> [Route; 3] {
+    [
+        Route::get("/found", |_| async { Answer::json("[]") }),
+        Route::post("/told/", |request| async move {
+            let token = request.bearer.as_ref().map(|token| token.expose().to_owned());
+            let told = format!("{} {:?} {token:?}", request.rest, request.parameter("code"));
+            Answer::text(if token.is_some() { 200 } else { 401 }, told)
+        }),
+        Route::get("/never", |_| std::future::pending()),
+    ]
+}
+
 struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -29,7 +42,9 @@ struct Server {
 impl Server {
     fn start(max_requests: u64, acts: &[(Kind, &'static exporter_core::Collector, Act)]) -> Self {
         let instance = |name: &str| {
-            let specs = acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect();
+            let mut specs: Vec<_> =
+                acts.iter().map(|(kind, collector, act)| source(*kind, collector, *act).0).collect();
+            specs[0] = routes().into_iter().fold(specs[0].clone(), SourceSpec::with_route);
             Arc::new(Instance::new(
                 &EXPORTER,
                 name.to_owned(),
@@ -225,6 +240,35 @@ fn stopping_finishes_what_is_under_way() {
     });
     assert_eq!(response.status, 200);
     assert!(std::net::TcpStream::connect(server.address).is_err(), "no longer listening");
+}
+
+#[test]
+fn an_exporters_own_paths() {
+    let server = good();
+    let found = server.get("/test/a/found", &[]);
+    assert_eq!((found.status, found.header("content-type")), (200, Some("application/json")));
+    assert_eq!(found.text(), "[]");
+    let told = |path: &str, headers: &[(&str, &str)]| {
+        let response = server.send("POST", path, headers);
+        (response.status, response.text())
+    };
+    assert_eq!(
+        told("/test/b/told/a%20b+c%26?code=3%25", &[("authorization", "Bearer t")]),
+        (200, "a b+c& Some(\"3%\") Some(\"t\")".to_owned())
+    );
+    assert_eq!(told("/test/b/told/x", &[]), (401, "x None None".to_owned()));
+    for (method, path, status, allow) in [
+        ("POST", "/test/a/found", 405, Some("GET, HEAD")),
+        ("GET", "/test/a/told/x", 405, Some("POST")),
+        ("GET", "/test/a/found/more", 404, None),
+        ("GET", "/test/a/told/", 404, None),
+        ("GET", "/found", 404, None),
+    ] {
+        let response = server.send(method, path, &[]);
+        assert_eq!((response.status, response.header("allow")), (status, allow), "{method} {path}");
+    }
+    let slow = server.get("/test/a/never", &[("x-prometheus-scrape-timeout-seconds", "0.1")]);
+    assert_eq!(slow.status, 504);
 }
 
 #[test]

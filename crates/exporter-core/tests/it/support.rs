@@ -170,6 +170,13 @@ impl Scraped {
         assert!(self.has(&line(0)) || self.has(&line(1)), "no result of {collector}:\n{}", self.page);
         self.has(&line(1))
     }
+
+    /// Whether this is the collector's state, and no other.
+    pub(crate) fn is_in_state(&self, collector: &str, state: &str) -> bool {
+        let start = format!("test_scrape_collector_state{{collector=\"{collector}\",");
+        let states: Vec<_> = self.page.lines().filter_map(|line| line.strip_prefix(&start)).collect();
+        states == [format!("state=\"{state}\"}} 1")]
+    }
 }
 
 pub(crate) async fn scrape(registry: &Registry, budget: Duration) -> Scraped {

@@ -8,17 +8,19 @@
 mod append;
 mod families;
 mod foreign;
+mod label_set;
 mod samples;
 
 use hashbrown::HashTable;
+use std::hash::BuildHasher as _;
 
 use crate::family::{Desc, Dynamic, Family, Kind};
 use crate::label::LabelValue;
 use crate::value::SampleValue;
 pub use foreign::{ForeignError, ForeignFamily};
+pub use label_set::LabelSet;
 
-/// Text above this is refused, so that an arena offset fits 32 bits. Every sample has text, if only a blank, so there
-/// are never more samples either.
+/// Text above this is refused, and samples beyond this many, so that an arena offset fits 32 bits.
 const MAX_TEXT: usize = 1 << 28;
 
 /// No run, no family.
@@ -39,6 +41,8 @@ pub struct Page {
     open: u32,
     recent: Recent,
     max_text: usize,
+    /// Another number after each clearing, and on each page.
+    fill: u64,
 }
 
 /// A family on this page.
@@ -128,11 +132,13 @@ struct Recent {
 
 impl Default for Page {
     fn default() -> Self {
+        let hasher = foldhash::quality::RandomState::default();
         Self {
+            fill: hasher.hash_one(()),
             text: Vec::new(),
             families: Vec::new(),
             by_hash: HashTable::new(),
-            hasher: foldhash::quality::RandomState::default(),
+            hasher,
             runs: Vec::new(),
             samples: Vec::new(),
             refused: 0,
@@ -160,6 +166,7 @@ impl Page {
         self.by_hash.clear();
         self.refused = 0;
         self.open = NONE;
+        self.fill = self.fill.wrapping_add(1);
     }
 
     /// The number of samples.

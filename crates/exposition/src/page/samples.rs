@@ -1,6 +1,6 @@
 //! Putting samples of the open family.
 
-use super::{NONE, Page, Part, Run, Sample};
+use super::{LabelText, NONE, Page, Part, Run, Sample};
 use crate::label::LabelValue;
 use crate::value::write_value;
 
@@ -44,10 +44,19 @@ impl Page {
             self.refused += 1;
             return;
         }
+        self.put_open(self.span_from(start), part, value);
+    }
+
+    /// Puts a sample of the open family, whose label text stands on the page.
+    pub(super) fn put_open(&mut self, labels: LabelText, part: Part, value: f64) {
+        // Samples that share a text are bounded by their number alone.
+        if self.open == NONE || self.samples.len() >= self.max_text {
+            self.refused += 1;
+            return;
+        }
         if self.runs.last().is_none_or(|run| run.family != self.open) {
             self.begin_run();
         }
-        let labels = self.span_from(start);
         self.samples.push(Sample { labels, value, part });
     }
 

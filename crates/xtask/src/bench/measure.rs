@@ -113,7 +113,7 @@ fn phase(pid: u32, work: impl FnOnce() -> Result<Scrapes>) -> Result<(Phase, Scr
 }
 
 /// Its memory once it has stood still for a while.
-fn settled(pid: u32) -> Result<u64> {
+pub(super) fn settled(pid: u32) -> Result<u64> {
     let mut last = (Instant::now(), process::resident(pid)?);
     wait::until("the exporter's memory to settle", wait::LONG, || {
         let now = process::resident(pid).map_err(|error| Error::new(format!("{error:#}")))?;

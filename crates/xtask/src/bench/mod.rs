@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
+mod app_health;
 mod entries;
 mod load;
 mod measure;
@@ -19,7 +20,7 @@ use crate::{repo, setup, shell};
 
 pub(crate) use namespace::{SUBCOMMAND, inside};
 
-use entries::{ENTRIES, Entry};
+use entries::ENTRIES;
 use measure::{Figures, Job};
 
 /// What the command line says.
@@ -36,7 +37,7 @@ pub(crate) struct Options {
 
 /// Names for the command line's help.
 pub(crate) fn names() -> String {
-    ENTRIES.iter().map(|entry| entry.name).chain(["encode"]).collect::<Vec<_>>().join(", ")
+    ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "encode"]).collect::<Vec<_>>().join(", ")
 }
 
 /// Measures and prints one table.
@@ -45,6 +46,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         shell::run(&mut shell::cargo(&["bench", "--package", "exposition"]))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if options.name == "app-health" {
+        setup::run()?;
+        let ours = binary(options, "app-health-exporter")?;
+        return app_health::run(ours, options.scrapes);
+    }
     let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
         bail!("no benchmark {:?}; there are: {}", options.name, names());
     };
@@ -52,10 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if let Err(error) = setup::run() {
         complain(format!("bench: set-up is not complete: {error:#}"));
     }
-    let ours = match &options.binary {
-        Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
-        None => build(entry)?,
-    };
+    let ours = binary(options, entry.package)?;
     let server = entry.server.map(|start| start()).transpose().context("what is to be watched")?;
     let address = server.as_ref().map(redis::Server::address).unwrap_or_default();
     let private = namespace::is_possible();
@@ -88,14 +91,21 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn binary(options: &Options, package: &str) -> Result<PathBuf> {
+    match &options.binary {
+        Some(path) => path.canonicalize().with_context(|| path.display().to_string()),
+        None => build(package),
+    }
+}
+
 /// The release binary, of this one package (what else is in the workspace must not change its features), static as in
 /// the image: what a process of another kind would share with it is not there to be shared.
-fn build(entry: &Entry) -> Result<PathBuf> {
+fn build(package: &str) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo =
-        shell::cargo(&["build", "--quiet", "--release", "--package", entry.package, "--target", &triple]);
+        shell::cargo(&["build", "--quiet", "--release", "--package", package, "--target", &triple]);
     shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
-    Ok(target.join(triple).join("release").join(entry.package))
+    Ok(target.join(triple).join("release").join(package))
 }

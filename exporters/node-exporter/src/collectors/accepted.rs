@@ -35,7 +35,6 @@ const COLLECTORS: &[&str] = &[
     "collector.slabinfo",
     "collector.supervisord",
     "collector.sysctl",
-    "collector.systemd",
     "collector.tapestats",
     "collector.wifi",
     "collector.xfrm",
@@ -50,9 +49,6 @@ const SWITCHES: &[&str] = &[
     "collector.perf.disable-cache-profilers",
     "collector.perf.disable-hardware-profilers",
     "collector.perf.disable-software-profilers",
-    "collector.systemd.enable-restarts-metrics",
-    "collector.systemd.enable-start-time-metrics",
-    "collector.systemd.enable-task-metrics",
 ];
 
 /// Their values, of which some may be given more than once.
@@ -82,8 +78,6 @@ const VALUES: &[&str] = &[
     "collector.supervisord.url",
     "collector.sysctl.include",
     "collector.sysctl.include-info",
-    "collector.systemd.unit-exclude",
-    "collector.systemd.unit-include",
     "collector.tapestats.ignored-devices",
     "collector.wifi.fixtures",
     // Go's scheduler; there is none here.

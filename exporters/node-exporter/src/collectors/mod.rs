@@ -36,6 +36,7 @@ mod softirqs;
 mod softnet;
 mod stat;
 mod swap;
+mod systemd;
 mod tcpstat;
 mod textfile;
 mod thermal_zone;
@@ -102,6 +103,7 @@ static TABLE: &[Entry] = &[
     entry(&[&softirqs::SOFTIRQS], &[], softirqs::source),
     entry(&[&softnet::SOFTNET], &[], softnet::source),
     entry(&[&swap::SWAP], &[], swap::source),
+    entry(&[&systemd::SYSTEMD], &[systemd::FLAGS], systemd::source),
     entry(&[&tcpstat::TCPSTAT], &[tcpstat::FLAGS], tcpstat::source),
     entry(&[&thermal_zone::THERMAL_ZONE], &[], thermal_zone::source),
     entry(&[&time::TIME], &[], time::source),

@@ -8,6 +8,7 @@ use exporter_core::{
     BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Scrape, Sink,
 };
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -41,12 +42,20 @@ pub(crate) const FLAGS: &[Flag] = &[
 
 /// A page of this size is somebody's mistake.
 const MAX_FILE: u64 = 16 << 20;
+/// Of all files together: their samples stay in memory from scrape to scrape.
+const MAX_ALL: u64 = 32 << 20;
+/// Of a directory; beyond it the directory is named, not each file.
+const MAX_FILES: usize = 1000;
 
 /// Why a file is not served: a label value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reason {
     Unreadable,
     TooLarge,
+    /// All files together.
+    TooMuch,
+    /// Of a directory.
+    TooManyFiles,
     Invalid,
     Timestamps,
     Stale,
@@ -57,6 +66,8 @@ impl Reason {
         match self {
             Reason::Unreadable => "unreadable",
             Reason::TooLarge => "too_large",
+            Reason::TooMuch => "too_much",
+            Reason::TooManyFiles => "too_many_files",
             Reason::Invalid => "invalid",
             Reason::Timestamps => "timestamps",
             Reason::Stale => "stale",
@@ -81,8 +92,8 @@ struct Textfile {
     patterns: Vec<String>,
     max_age: Option<Duration>,
     known: HashMap<PathBuf, Known>,
-    /// Directories that could not be listed at the last scrape: told once.
-    unlisted: Vec<PathBuf>,
+    /// Directories that could not be listed, or not wholly, at the last scrape: told once.
+    directories: Vec<(PathBuf, Reason)>,
     /// The same of files that cannot be read.
     unreadable: Vec<PathBuf>,
 }
@@ -93,23 +104,25 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
         patterns: context.settings.list(DIRECTORY).to_vec(),
         max_age: (!max_age.is_zero()).then_some(max_age),
         known: HashMap::new(),
-        unlisted: Vec::new(),
+        directories: Vec::new(),
         unreadable: Vec::new(),
     }))
 }
 
 impl BlockingSource for Textfile {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        let (files, unlisted) = self.list();
-        for directory in unlisted.iter().filter(|directory| !self.unlisted.contains(directory)) {
-            tracing::warn!(directory = %directory.display(), "textfile directory cannot be listed");
+        let (files, directories) = self.list();
+        for (directory, reason) in directories.iter().filter(|one| !self.directories.contains(one)) {
+            let (directory, reason) = (directory.display(), reason.as_str());
+            tracing::warn!(%directory, reason, "textfile directory: create it, let us read it, or remove old files");
         }
-        self.known.retain(|path, _| files.contains(path));
-        let mut errors = Vec::new();
+        self.known.retain(|path, _| files.binary_search(path).is_ok());
+        let mut errors = directories.clone();
+        let mut left = MAX_ALL;
         let mut served = Vec::new();
         let mut unreadable = Vec::new();
         for path in files {
-            let known = match read_if_changed(&path, self.known.remove(&path)) {
+            let known = match read_if_changed(&path, self.known.remove(&path), left) {
                 Ok(known) => known,
                 Err(error) => {
                     if !self.unreadable.contains(&path) {
@@ -120,6 +133,9 @@ impl BlockingSource for Textfile {
                     continue;
                 }
             };
+            if known.page.is_ok() {
+                left = left.saturating_sub(known.stamp.size);
+            }
             let age = known.stamp.modified.and_then(|at| scrape.now().duration_since(at).ok());
             match &known.page {
                 Ok(_) if self.max_age.is_some_and(|max| age.is_some_and(|age| age > max)) => {
@@ -138,40 +154,52 @@ impl BlockingSource for Textfile {
         for (path, reason) in &errors {
             sink.put(&FILE_ERROR, [&path.to_string_lossy().into_owned(), &reason.as_str()], true);
         }
-        sink.put(&SCRAPE_ERROR, [], !errors.is_empty() || !unlisted.is_empty());
+        sink.put(&SCRAPE_ERROR, [], !errors.is_empty());
         // After our own families, so that a file cannot stand in for one of them.
         for page in served.iter().filter_map(|(path, _)| self.known.get(path)?.page.as_ref().ok()) {
             sink.append(page);
         }
-        self.unlisted = unlisted;
+        self.directories = directories;
         self.unreadable = unreadable;
         Ok(())
     }
 }
 
 impl Textfile {
-    /// The files, and the directories that cannot be listed.
-    fn list(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
-        let (mut files, mut unlisted) = (Vec::new(), Vec::new());
+    /// The files in order, and what is wrong with directories.
+    fn list(&self) -> (Vec<PathBuf>, Vec<(PathBuf, Reason)>) {
+        let (mut files, mut errors) = (Vec::new(), Vec::new());
         for directory in self.patterns.iter().flat_map(|pattern| glob::expand(pattern)) {
             match crate::read::names(&directory) {
                 Ok(Some(names)) => {
-                    let pages = names.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".prom"));
-                    files.extend(pages.map(|name| directory.join(name)));
+                    let page = |name: &OsString| name.as_encoded_bytes().ends_with(b".prom");
+                    let mut pages: Vec<_> = names.into_iter().filter(page).collect();
+                    if pages.len() > MAX_FILES {
+                        pages.truncate(MAX_FILES);
+                        errors.push((directory.clone(), Reason::TooManyFiles));
+                    }
+                    files.extend(pages.into_iter().map(|name| directory.join(name)));
                 }
-                Ok(None) | Err(_) => unlisted.push(directory),
+                Ok(None) | Err(_) => errors.push((directory, Reason::Unreadable)),
             }
         }
         files.sort_unstable();
         files.dedup();
-        (files, unlisted)
+        (files, errors)
     }
 }
 
-fn read_if_changed(path: &Path, known: Option<Known>) -> std::io::Result<Known> {
+/// `left` is what the files before this one have left of the memory.
+fn read_if_changed(path: &Path, known: Option<Known>, left: u64) -> std::io::Result<Known> {
     let stamp = stamp(&std::fs::metadata(path)?);
+    let told_before = known.as_ref().is_some_and(|known| matches!(known.page, Err(Reason::TooMuch)));
     if let Some(known) = known
         && known.stamp == stamp
+        && match known.page {
+            Ok(_) => stamp.size <= left,
+            Err(Reason::TooMuch) => stamp.size > left,
+            Err(_) => true,
+        }
     {
         return Ok(known);
     }
@@ -181,7 +209,7 @@ fn read_if_changed(path: &Path, known: Option<Known>) -> std::io::Result<Known> 
     if !metadata.is_file() {
         return Err(std::io::Error::other("not a file"));
     }
-    let page = read(path, file);
+    let page = read(path, file, left, told_before);
     Ok(Known { stamp: self::stamp(&metadata), page })
 }
 
@@ -189,7 +217,7 @@ fn stamp(metadata: &std::fs::Metadata) -> Stamp {
     Stamp { modified: metadata.modified().ok(), size: metadata.len(), inode: metadata.ino() }
 }
 
-fn read(path: &Path, file: File) -> Result<Page, Reason> {
+fn read(path: &Path, file: File, left: u64, told_before: bool) -> Result<Page, Reason> {
     let told = |reason: Reason, error: &dyn std::fmt::Display| {
         tracing::warn!(file = %path.display(), reason = reason.as_str(), %error, "textfile left out");
         reason
@@ -198,6 +226,14 @@ fn read(path: &Path, file: File) -> Result<Page, Reason> {
     file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(|error| told(Reason::Unreadable, &error))?;
     if text.len() as u64 > MAX_FILE {
         return Err(told(Reason::TooLarge, &"larger than 16 MB"));
+    }
+    if text.len() as u64 > left {
+        let reason = Reason::TooMuch;
+        return Err(if told_before {
+            reason
+        } else {
+            told(reason, &"more than 32 MB in all files together")
+        });
     }
     page_of(&text, &format!("Read from {}.", path.display())).map_err(|(reason, error)| told(reason, &error))
 }

@@ -25,7 +25,8 @@ impl Directory {
     }
 
     fn reason(&self, page: &str, file: &str) -> Option<String> {
-        let start = format!("node_textfile_file_error{{file=\"{}\",reason=\"", self.0.join(file).display());
+        let path = if file.is_empty() { self.0.clone() } else { self.0.join(file) };
+        let start = format!("node_textfile_file_error{{file=\"{}\",reason=\"", path.display());
         Some(page.lines().find_map(|line| line.strip_prefix(&start))?.split('"').next()?.to_owned())
     }
 }
@@ -146,4 +147,45 @@ fn patterns_and_missing_directories() {
     let missing = Path::new(&directory.0).join("none");
     let page = node(missing.to_str().unwrap(), &[]).scrape();
     assert_eq!(value(&page, "node_textfile_scrape_error"), Some(1.0));
+    assert_eq!(directory.reason(&page, "none").as_deref(), Some("unreadable"), "the directory is named");
+}
+
+#[test]
+fn files_together_have_a_bound_and_what_is_beyond_it_is_named() {
+    let directory = Directory::new("much");
+    let page = |name: &str, megabytes: usize| {
+        let comment = format!("# {}\n", "x".repeat(1021));
+        directory.write(&format!("{name}.prom"), &format!("{}{name} 1\n", comment.repeat(megabytes * 1024)));
+    };
+    let served = |page: &str| ["a", "b", "c", "d"].map(|name| value(page, name) == Some(1.0));
+    for name in ["a", "b", "c"] {
+        page(name, 12);
+    }
+    page("d", 1);
+    let node = directory.node(&[]);
+    for _ in 0..2 {
+        let page = node.scrape();
+        assert_eq!(served(&page), [true, true, false, true]);
+        assert_eq!(directory.reason(&page, "c.prom").as_deref(), Some("too_much"));
+    }
+    // An earlier one that grows takes the place of a later one; one that goes gives it back.
+    fs::remove_file(directory.0.join("a.prom")).unwrap();
+    assert_eq!(served(&node.scrape()), [false, true, true, true]);
+    page("a", 15);
+    assert_eq!(served(&node.scrape()), [true, true, false, true]);
+    page("a", 17);
+    let page = node.scrape();
+    assert_eq!(directory.reason(&page, "a.prom").as_deref(), Some("too_large"));
+    assert_eq!(served(&page), [false, true, true, true]);
+}
+
+#[test]
+fn a_directory_has_a_bound_of_files() {
+    let directory = Directory::new("many");
+    for number in 0..1001 {
+        directory.write(&format!("{number:04}.prom"), &format!("series{{file=\"{number}\"}} 1\n"));
+    }
+    let page = directory.node(&[]).scrape();
+    assert_eq!(page.matches("\nseries{").count(), 1000);
+    assert_eq!(directory.reason(&page, "").as_deref(), Some("too_many_files"));
 }

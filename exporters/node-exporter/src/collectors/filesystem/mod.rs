@@ -8,7 +8,7 @@ use exporter_core::{
 };
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::filter::Filter;
@@ -28,6 +28,7 @@ pub(crate) static FILESYSTEM: Collector = Collector {
         PURGEABLE.desc(),
         READONLY.desc(),
         DEVICE_ERROR.desc(),
+        ELSEWHERE.desc(),
         MOUNT_INFO.desc(),
     ],
     dynamic: &[],
@@ -51,6 +52,7 @@ families! {
     PURGEABLE "purgeable_bytes" "Space that could be freed at need; always 0 on Linux."
     READONLY "readonly" "Whether it is mounted read-only."
     DEVICE_ERROR "device_error" "Whether the filesystem does not answer, or answers with an error."
+    ELSEWHERE "mounted_elsewhere" "Whether another mount point with the same filesystem stands for this one."
 }
 static MOUNT_INFO: Family<4> = Family::info(
     "node_filesystem_mount_info",
@@ -103,6 +105,7 @@ struct Filesystem {
     /// The text that `mounts` was made from: it is the same at nearly every scrape.
     text: Vec<u8>,
     mounts: Arc<[Mount]>,
+    repeated: Vec<bool>,
 }
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
@@ -123,6 +126,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
         pool: Pool::new(pool::statfs),
         text: Vec::new(),
         mounts: Arc::new([]),
+        repeated: Vec::new(),
     }))
 }
 
@@ -130,9 +134,18 @@ impl BlockingSource for Filesystem {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         self.refresh()?;
         let patience = self.timeout.min(scrape.remaining().saturating_sub(MARGIN));
-        let verdicts = self.pool.ask(&self.mounts, Instant::now() + patience);
-        put(&self.mounts, &verdicts, sink);
-        Ok(())
+        let verdicts = self.pool.ask(&self.mounts, patience, self.timeout);
+        put(&self.mounts, &self.repeated, &verdicts, sink);
+        let unasked = |(mount, verdict): (&Mount, &Verdict)| {
+            matches!(verdict, Verdict::NoTime).then(|| mount.point.clone())
+        };
+        match self.mounts.iter().zip(&verdicts).find_map(unasked) {
+            None => Ok(()),
+            Some(point) => {
+                sink.commit();
+                Err(CollectError::failed(format!("no time to ask for {point}: raise the scrape timeout")))
+            }
+        }
     }
 }
 
@@ -149,30 +162,37 @@ impl Filesystem {
             self.mount_points.selects(mount.point.as_bytes()) && self.types.selects(mount.kind.as_bytes())
         };
         self.mounts = mounts::visible(all).into_iter().filter(wanted).collect();
+        self.repeated = mounts::repeated(&self.mounts);
         Ok(())
     }
 }
 
-fn put(mounts: &[Mount], verdicts: &[Verdict], sink: &mut Sink) {
+/// Of mounts that there was no time to ask for nothing is known, not even that they hang.
+fn put(mounts: &[Mount], repeated: &[bool], verdicts: &[Verdict], sink: &mut Sink) {
     let errors: Vec<String> = verdicts
         .iter()
         .map(|verdict| match verdict {
-            Verdict::Usage(_) => String::new(),
+            Verdict::Usage(_) | Verdict::NoTime => String::new(),
             Verdict::Error(error) => describe(error),
             Verdict::Hangs => HANGS.to_owned(),
         })
         .collect();
-    for (mount, error) in mounts.iter().zip(&errors) {
+    let known = || {
+        let all = mounts.iter().zip(&errors).zip(verdicts);
+        all.filter(|(_, verdict)| !matches!(verdict, Verdict::NoTime)).map(|(known, _)| known)
+    };
+    for (mount, error) in known() {
         sink.put(&DEVICE_ERROR, [&mount.device, error, &mount.kind, &mount.point], !error.is_empty());
     }
-    for (mount, error) in mounts.iter().zip(&errors) {
+    for (mount, error) in known() {
         sink.put(&READONLY, [&mount.device, error, &mount.kind, &mount.point], mount.read_only);
     }
     let answers: Vec<_> = mounts
         .iter()
         .zip(verdicts)
-        .filter_map(|(mount, verdict)| match verdict {
-            Verdict::Usage(usage) => Some((mount, usage)),
+        .zip(repeated)
+        .filter_map(|((mount, verdict), repeated)| match verdict {
+            Verdict::Usage(usage) => Some((mount, usage, *repeated)),
             _ => None,
         })
         .collect();
@@ -186,11 +206,14 @@ fn put(mounts: &[Mount], verdicts: &[Verdict], sink: &mut Sink) {
         (&PURGEABLE, |_| 0.0),
     ];
     for (family, number) in numbers {
-        for (mount, usage) in &answers {
+        for (mount, usage, _) in &answers {
             sink.put(family, [&mount.device, &"", &mount.kind, &mount.point], number(usage));
         }
     }
-    for (mount, _) in &answers {
+    for (mount, _, repeated) in &answers {
+        sink.put(&ELSEWHERE, [&mount.device, &"", &mount.kind, &mount.point], *repeated);
+    }
+    for (mount, ..) in &answers {
         sink.put(&MOUNT_INFO, [&mount.device, &mount.major, &mount.minor, &mount.point], true);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Mount {
     pub(super) major: u32,
     pub(super) minor: u32,
     pub(super) read_only: bool,
+    /// Whether it shows the filesystem's own root, rather than a directory in it.
+    whole: bool,
     /// Where statfs finds it.
     pub(super) path: Arc<Path>,
 }
@@ -46,7 +48,8 @@ fn mount(line: &[u8], rootfs: &Path) -> Option<Mount> {
     let device_number = parts.next()?;
     let colon = memchr::memchr(b':', device_number)?;
     let number = |text| integer(text).and_then(|number| u32::try_from(number).ok());
-    let point = unescape(parts.nth(1)?);
+    let whole = parts.next()? == b"/";
+    let point = unescape(parts.next()?);
     let options = parts.next()?;
     // Optional fields end with a lone dash.
     let mut parts = parts.skip_while(|field| *field != b"-").skip(1);
@@ -60,6 +63,7 @@ fn mount(line: &[u8], rootfs: &Path) -> Option<Mount> {
         major: number(&device_number[..colon])?,
         minor: number(&device_number[colon + 1..])?,
         read_only: has_ro(options) || has_ro(super_options),
+        whole,
         path: seen_at(&point, rootfs).into(),
         point: text(&point),
     })
@@ -118,6 +122,24 @@ pub(super) fn visible(mut mounts: Vec<Mount>) -> Vec<Mount> {
     mounts
 }
 
+/// For each mount, whether another one of the same filesystem stands for it: bind mounts and subvolumes give the same
+/// numbers again, and one full disk should be one alarm. First comes the filesystem's own root, then the shortest path.
+pub(super) fn repeated(mounts: &[Mount]) -> Vec<bool> {
+    let rank = |mount: &Mount| (!mount.whole, mount.point.len());
+    let same = |a: &Mount, b: &Mount| {
+        // Each subvolume of a btrfs has a device number of its own.
+        let by_name = a.kind == "btrfs" && b.kind == "btrfs" && a.device == b.device;
+        by_name || (a.major, a.minor) == (b.major, b.minor)
+    };
+    let stands_for = |at: usize| {
+        move |(other_at, other): (usize, &Mount)| {
+            let one = &mounts[at];
+            same(one, other) && (rank(other), other_at) < (rank(one), at)
+        }
+    };
+    (0..mounts.len()).map(|at| mounts.iter().enumerate().any(stands_for(at))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +180,21 @@ mod tests {
         let text = "1 0 8:1 / / rw - ext4 a rw\n2 1 0:2 / /m rw - tmpfs b rw\n3 2 0:3 / /m ro - tmpfs c rw\n";
         let mounts = visible(parse(text.as_bytes(), Path::new("/")).unwrap());
         assert_eq!(mounts.iter().map(|m| m.device.as_str()).collect::<Vec<_>>(), ["a", "c"]);
+    }
+
+    #[test]
+    fn one_mount_of_a_filesystem_stands_for_the_others() {
+        let text = "1 0 8:1 /var/lib/docker /var/lib/docker rw - ext4 a rw\n\
+                    2 0 8:1 / / rw - ext4 a rw\n\
+                    3 0 8:1 /etc/hosts /x rw - ext4 a rw\n\
+                    4 0 8:2 /home /home rw - xfs b rw\n\
+                    5 0 0:31 /@ /pool rw - btrfs c rw\n\
+                    6 0 0:32 /@home /pool/home rw - btrfs c rw\n\
+                    7 0 0:40 / /run rw - tmpfs tmpfs rw\n\
+                    8 0 0:41 / /tmp rw - tmpfs tmpfs rw\n";
+        let mounts = parse(text.as_bytes(), Path::new("/")).unwrap();
+        assert_eq!(repeated(&mounts), [true, false, true, false, false, true, false, false]);
+        assert_eq!(repeated(&mounts[..1]), [false], "the only one there is stands for itself");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Calls that may never return, on threads of their own.
 //!
-//! Local filesystems are asked where we are. One thread asks the other mounts one after the other. When a call does not return soon, another thread goes on with the
-//! rest; the stuck one is left alone, and its mount is not asked again before it has returned.
+//! Local filesystems are asked where we are. One thread asks the other mounts one after the other. When a call does not
+//! return soon, another thread goes on with the rest; the stuck one is left alone, and its mount is not asked again before
+//! it has returned.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use super::mounts::Mount;
 const STALL: Duration = Duration::from_millis(50);
 /// Threads that may be stuck at once. More dead mounts than this are reported without being asked.
 const MAX_THREADS: usize = 32;
+/// A call that takes longer than this hangs, also where the scrape cannot wait for as long as it should.
+const HANGS: Duration = Duration::from_millis(250);
 /// Threads of ours need next to nothing.
 const STACK: usize = 64 << 10;
 
@@ -33,6 +36,8 @@ pub(super) enum Verdict {
     Usage(Usage),
     Error(io::Error),
     Hangs,
+    /// The scrape's own time was over before one could say that.
+    NoTime,
 }
 
 type Call = dyn Fn(&Path) -> io::Result<Usage> + Send + Sync;
@@ -68,8 +73,8 @@ struct State {
     queue: VecDeque<(usize, Arc<Path>)>,
     verdicts: Vec<Option<Verdict>>,
     open: usize,
-    /// Paths of calls under way, also of earlier batches.
-    in_flight: HashSet<Arc<Path>>,
+    /// Paths of calls under way, also of earlier batches, and since when.
+    in_flight: HashMap<Arc<Path>, Instant>,
     threads: usize,
     idle: usize,
     /// When a thread last took or finished a call of this batch.
@@ -88,8 +93,10 @@ impl Pool {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A verdict for each mount, at `deadline` at the latest.
-    pub(super) fn ask(&mut self, mounts: &[Mount], deadline: Instant) -> Vec<Verdict> {
+    /// A verdict for each mount, after `patience` at the latest, which may be less than the `full` time that a mount has
+    /// before it is said to hang.
+    pub(super) fn ask(&mut self, mounts: &[Mount], patience: Duration, full: Duration) -> Vec<Verdict> {
+        let deadline = Instant::now() + patience;
         let at_once = |mount: &Mount| mount.answers_at_once().then(|| self.shared.call(&mount.path));
         let answered: Vec<_> = mounts.iter().map(at_once).collect();
         let mut state = self.shared.lock();
@@ -98,7 +105,7 @@ impl Pool {
         state.verdicts.clear();
         state.verdicts.extend(answered);
         for (at, mount) in mounts.iter().enumerate() {
-            if state.verdicts[at].is_none() && !state.in_flight.contains(&mount.path) {
+            if state.verdicts[at].is_none() && !state.in_flight.contains_key(&mount.path) {
                 state.queue.push_back((at, mount.path.clone()));
             }
         }
@@ -123,7 +130,14 @@ impl Pool {
         state.queue.clear();
         // What returns after this belongs to no batch.
         state.batch += 1;
-        state.verdicts.drain(..).map(|verdict| verdict.unwrap_or(Verdict::Hangs)).collect()
+        let state = &mut *state;
+        let in_flight = &state.in_flight;
+        let judge = |(verdict, mount): (Option<Verdict>, &Mount)| {
+            let hangs = patience >= full
+                || in_flight.get(&mount.path).is_some_and(|since| since.elapsed() >= HANGS.min(full));
+            verdict.unwrap_or(if hangs { Verdict::Hangs } else { Verdict::NoTime })
+        };
+        state.verdicts.drain(..).zip(mounts).map(judge).collect()
     }
 
     /// Sets one more thread to work, a waiting one if there is any.
@@ -176,7 +190,7 @@ impl Shared {
                 continue;
             };
             let batch = state.batch;
-            state.in_flight.insert(path.clone());
+            state.in_flight.insert(path.clone(), Instant::now());
             state.progress = Some(Instant::now());
             drop(state);
             let verdict = self.call(&path);
@@ -237,28 +251,43 @@ mod tests {
                 Verdict::Usage(_) => 'u',
                 Verdict::Error(_) => 'e',
                 Verdict::Hangs => 'h',
+                Verdict::NoTime => '-',
             })
             .collect()
     }
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_millis(400)
+    const SOON: Duration = Duration::from_millis(400);
+
+    fn ask(pool: &mut Pool, mounts: &[Mount]) -> String {
+        brief(&pool.ask(mounts, SOON, SOON))
+    }
+
+    #[test]
+    fn without_time_nobody_is_said_to_hang_before_it_does() {
+        let (mut pool, log, _release) = pool();
+        let all = mounts(&["/hang"]);
+        assert_eq!(brief(&pool.ask(&all, Duration::ZERO, SOON)), "-");
+        let patience = Instant::now() + Duration::from_secs(10);
+        while brief(&pool.ask(&all, Duration::from_millis(5), SOON)) != "h" {
+            assert!(Instant::now() < patience, "it hangs by now");
+        }
+        assert_eq!(log.try_iter().collect::<Vec<_>>(), ["/hang"]);
     }
 
     #[test]
     fn a_mount_that_hangs_costs_only_itself_and_is_not_asked_twice() {
         let (mut pool, log, release) = pool();
         let all = mounts(&["/a", "/hang", "/bad", "/b"]);
-        assert_eq!(brief(&pool.ask(&all, soon())), "uheu");
+        assert_eq!(ask(&mut pool, &all), "uheu");
         let started = Instant::now();
-        assert_eq!(brief(&pool.ask(&all, soon())), "uheu");
+        assert_eq!(ask(&mut pool, &all), "uheu");
         assert!(started.elapsed() < Duration::from_millis(300), "no wait for a call that hangs since before");
         let asked: Vec<_> = log.try_iter().collect();
         assert_eq!(asked.iter().filter(|path| *path == "/hang").count(), 1, "{asked:?}");
 
         drop(release);
         let patience = Instant::now() + Duration::from_secs(10);
-        while brief(&pool.ask(&all, soon())) != "uueu" {
+        while ask(&mut pool, &all) != "uueu" {
             assert!(Instant::now() < patience, "a mount that answers again is asked again");
         }
     }
@@ -266,18 +295,18 @@ mod tests {
     #[test]
     fn all_hang() {
         let (mut pool, _log, _release) = pool();
-        assert_eq!(brief(&pool.ask(&mounts(&["/hang1", "/hang2"]), soon())), "hh");
-        assert_eq!(brief(&pool.ask(&[], soon())), "");
+        assert_eq!(ask(&mut pool, &mounts(&["/hang1", "/hang2"])), "hh");
+        assert_eq!(ask(&mut pool, &[]), "");
     }
 
     #[test]
     fn threads_do_not_pile_up() {
         let (mut pool, _log, release) = pool();
         let all = mounts(&["/a", "/hang", "/b"]);
-        pool.ask(&all, soon());
+        ask(&mut pool, &all);
         drop(release);
         for _ in 0..3 {
-            pool.ask(&all, soon());
+            ask(&mut pool, &all);
         }
         let patience = Instant::now() + Duration::from_secs(10);
         while pool.shared.lock().threads > 1 {

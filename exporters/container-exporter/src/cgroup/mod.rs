@@ -1,0 +1,14 @@
+//! Cgroups of either version: where they are, and what they say.
+
+mod files;
+mod layout;
+mod limits;
+pub(crate) mod parse;
+mod scan;
+mod sources;
+mod usage;
+
+pub(crate) use files::{Gone, Reader};
+pub(crate) use layout::Layout;
+pub(crate) use scan::scan;
+pub(crate) use usage::{Cgroup, Usage, Wanted};

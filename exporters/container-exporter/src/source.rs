@@ -1,0 +1,353 @@
+//! One scrape: who is there, what the kernel has counted for them, and on to the collectors.
+
+use exporter_core::{BlockingSource, CollectError, Scrape, Sink};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cache::{self, Cache, Counts, EngineState, Tombstone, unix};
+use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted};
+use crate::collectors::{self, CPU, DISK_IO, Found, MEMORY, NETWORK, OOM, PRESSURE, PROCESS, Subject};
+use crate::devices::Devices;
+use crate::model::Container;
+use crate::netdev::{self, Counters};
+use crate::options::{Mode, Options};
+use crate::scanned::Scanned;
+use crate::text::{fields, integer, lines};
+
+/// Reads all containers' cgroups.
+pub(crate) struct Containers {
+    options: Options,
+    cache: Cache,
+    layout: Option<Layout>,
+    reader: Reader,
+    handles: HashMap<String, Handle>,
+    root: Handle,
+    host: Container,
+    devices: Devices,
+    scanned: Scanned,
+}
+
+/// A running container's open files.
+struct Handle {
+    cgroup: Cgroup,
+    /// Whose start this is; another start is another cgroup.
+    life: Life,
+    /// The process whose network is the container's, once that was made sure.
+    network_pid: Option<u32>,
+    /// The last news about it; newer ones may be about its limits.
+    news: Option<Arc<Container>>,
+    usage: Usage,
+    network: Vec<(String, Counters)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Life {
+    pid: u32,
+    started: f64,
+    count: u64,
+}
+
+/// What is known before anything is read.
+#[derive(Default)]
+struct Known {
+    tasks: Vec<Task>,
+    engines: Vec<(Arc<str>, EngineState)>,
+    tombstones: Vec<Tombstone>,
+    dropped: u64,
+}
+
+/// One container to be read.
+struct Task {
+    container: Arc<Container>,
+    endpoint: Arc<str>,
+    life: u64,
+    counts: Counts,
+    path: Option<Arc<str>>,
+    read: bool,
+}
+
+impl Containers {
+    pub(crate) fn new(options: Options, cache: Cache) -> Self {
+        let layout = Layout::detect(&options.cgroup);
+        Self {
+            layout,
+            cache,
+            reader: Reader::new(),
+            handles: HashMap::new(),
+            root: Handle::new("/", Life::default(), Some(1)),
+            host: Container { started: boot_time(&options), ..Container::default() },
+            devices: Devices::default(),
+            scanned: Scanned::default(),
+            options,
+        }
+    }
+
+    fn known(&mut self) -> Known {
+        if self.options.mode == Mode::Cgroup {
+            return Known { tasks: self.scanned_tasks(), ..Known::default() };
+        }
+        let mut state = self.cache.lock();
+        let tasks = state.containers.values().map(|entry| Task {
+            container: entry.container.clone(),
+            endpoint: entry.endpoint().clone(),
+            life: entry.life,
+            counts: entry.counts,
+            path: entry.path.clone(),
+            read: false,
+        });
+        let tasks = tasks.collect();
+        let engines =
+            state.engines.iter().map(|(endpoint, engine)| (endpoint.clone(), engine.clone())).collect();
+        let tombstones = state.standing().cloned().collect();
+        Known { tasks, engines, tombstones, dropped: state.dropped }
+    }
+
+    fn scanned_tasks(&mut self) -> Vec<Task> {
+        let Some(layout) = &self.layout else { return Vec::new() };
+        self.scanned.refresh(layout, self.options.max_containers);
+        let task = |container: &Arc<Container>, path: &Arc<str>| Task {
+            container: container.clone(),
+            endpoint: "".into(),
+            life: 0,
+            counts: Counts::default(),
+            path: Some(path.clone()),
+            read: false,
+        };
+        self.scanned.found.values().map(|(container, path)| task(container, path)).collect()
+    }
+
+    /// Reads one container; false if it is not there.
+    fn read(&mut self, task: &Task, wanted: &Wanted, network: bool) -> bool {
+        let Some(layout) = self.layout.clone() else { return false };
+        let container = &*task.container;
+        let life = Life { pid: container.pid, started: container.started, count: task.life };
+        if self.handles.get(&container.id).is_some_and(|handle| handle.life != life) {
+            self.handles.remove(&container.id);
+        }
+        // A second try: it may have been started again before the engine could tell.
+        for _ in 0..2 {
+            if !self.handles.contains_key(&container.id) {
+                let Some((path, verified)) = self.locate(&layout, task) else { return false };
+                self.handles.insert(container.id.clone(), Handle::new(&path, life, verified));
+            }
+            let Some(handle) = self.handles.get_mut(&container.id) else { return false };
+            if !handle.news.as_ref().is_some_and(|news| Arc::ptr_eq(news, &task.container)) {
+                handle.news = Some(task.container.clone());
+                handle.cgroup.forget_limits();
+            }
+            match handle.read(&layout, wanted, &mut self.reader) {
+                Ok(()) => {
+                    if network && has_own_network(container) {
+                        handle.read_network(&self.options, &mut self.reader);
+                    }
+                    return true;
+                }
+                Err(Gone) => drop(self.handles.remove(&container.id)),
+            }
+        }
+        false
+    }
+
+    /// The container's path, and its process if `/proc` confirms that it is the container's.
+    fn locate(&mut self, layout: &Layout, task: &Task) -> Option<(String, Option<u32>)> {
+        let container = &task.container;
+        if container.pid != 0 {
+            let file = self.options.procfs.join(format!("{}/cgroup", container.pid));
+            let text = self.reader.read(&file).ok().flatten().unwrap_or_default();
+            if let Some(path) = layout.path_from(text, &container.id)
+                && layout.directory(layout.main(), &path).is_dir()
+            {
+                return Some((path, Some(container.pid)));
+            }
+            // In a cgroup namespace of our own the path cannot be told, but the process can.
+            let is_its = memchr::memmem::find(text, container.id.as_bytes()).is_some();
+            self.scanned.refresh(layout, usize::MAX);
+            let (_, path) = self.scanned.found.get(&container.id)?;
+            return Some((path.to_string(), is_its.then_some(container.pid)));
+        }
+        let path = task.path.as_ref()?;
+        let first = layout.directory(layout.main(), path).join("cgroup.procs");
+        let pid =
+            self.reader.read(&first).ok().flatten().and_then(|text| lines(text).next().and_then(integer));
+        Some((path.to_string(), pid.and_then(|pid| u32::try_from(pid).ok())))
+    }
+}
+
+impl BlockingSource for Containers {
+    fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+        let begin = Instant::now();
+        let now = unix(scrape.now());
+        if self.layout.is_none() {
+            self.layout = Layout::detect(&self.options.cgroup);
+        }
+        let wanted = Wanted {
+            cpu: sink.wants(&CPU),
+            memory: sink.wants(&MEMORY),
+            io: sink.wants(&DISK_IO),
+            pressure: sink.wants(&PRESSURE),
+            oom: sink.wants(&OOM),
+            process: sink.wants(&PROCESS),
+        };
+        let network = sink.wants(&NETWORK);
+        let Known { mut tasks, engines, tombstones, dropped } = self.known();
+        let mut trouble = self.layout.is_none();
+        let mut seen = Vec::with_capacity(tasks.len());
+        for task in tasks.iter_mut().filter(|task| task.container.state.is_alive()) {
+            // What is not read by then is missing once; a page that comes late is missing whole.
+            if scrape.remaining() < Duration::from_millis(50) {
+                trouble = true;
+                break;
+            }
+            task.read = self.read(task, &wanted, network);
+            if !task.read {
+                continue;
+            }
+            let Some(handle) = self.handles.get(&task.container.id) else { continue };
+            trouble |= handle.usage.malformed;
+            task.path = Some(handle.cgroup.path.clone());
+            task.counts.read(handle.usage.oom_kills);
+            seen.push(cache::Found {
+                id: task.container.id.clone(),
+                life: task.life,
+                path: handle.cgroup.path.clone(),
+                oom_kills: handle.usage.oom_kills,
+                at: now,
+            });
+        }
+        self.handles.retain(|id, _| seen.iter().any(|one| one.id == *id));
+        self.cache.report(&seen);
+        if wanted.io {
+            self.devices.read(&self.options.procfs);
+        }
+        let root = self.options.root && self.read_root(&wanted, network);
+        let took = begin.elapsed();
+
+        let guessed: Vec<_> = tasks.iter().map(|task| task.shown_path(&engines)).collect();
+        let mut subjects: Vec<_> = tasks
+            .iter()
+            .zip(&guessed)
+            .map(|(task, path)| Subject {
+                container: &task.container,
+                path,
+                counts: task.counts,
+                usage: self
+                    .handles
+                    .get(&task.container.id)
+                    .filter(|_| task.read)
+                    .map(|handle| (&handle.usage, handle.network.as_slice())),
+            })
+            .collect();
+        if root {
+            let usage = Some((&self.root.usage, self.root.network.as_slice()));
+            subjects.push(Subject { container: &self.host, path: "/", counts: Counts::default(), usage });
+        }
+        let found = Found {
+            subjects: &subjects,
+            tombstones: &tombstones,
+            device_wide: self.options.device_wide,
+            expected: match engines.iter().any(|(_, engine)| engine.engine.is_some()) {
+                true => &self.options.expected,
+                false => &[],
+            },
+            now,
+            trouble,
+            devices: &self.devices,
+        };
+        collectors::fill_usage(sink, &found);
+        collectors::fill_state(sink, &found);
+        let all = tasks.iter().map(|task| (&task.endpoint, &*task.container));
+        collectors::fill_engine(sink, &engines, all, dropped, took);
+        Ok(())
+    }
+}
+
+impl Containers {
+    fn read_root(&mut self, wanted: &Wanted, network: bool) -> bool {
+        let Some(layout) = &self.layout else { return false };
+        if self.root.read(layout, wanted, &mut self.reader).is_err() {
+            return false;
+        }
+        // The root of version 2 has no memory files of its own.
+        if wanted.memory && self.root.usage.memory_usage.is_none() {
+            let text =
+                self.reader.read(&self.options.procfs.join("meminfo")).ok().flatten().unwrap_or_default();
+            self.root.usage.memory_usage = used_memory(text);
+        }
+        if network {
+            self.root.read_network(&self.options, &mut self.reader);
+        }
+        true
+    }
+}
+
+impl Handle {
+    fn new(path: &str, life: Life, network_pid: Option<u32>) -> Self {
+        Self {
+            cgroup: Cgroup::new(path),
+            life,
+            network_pid,
+            news: None,
+            usage: Usage::default(),
+            network: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, layout: &Layout, wanted: &Wanted, reader: &mut Reader) -> Result<(), Gone> {
+        self.network.clear();
+        self.cgroup.read(layout, wanted, reader, &mut self.usage)
+    }
+
+    /// Never kept open: an open file would keep a dead container's network alive, and go on showing it.
+    fn read_network(&mut self, options: &Options, reader: &mut Reader) {
+        let Some(pid) = self.network_pid else { return };
+        let file = options.procfs.join(format!("{pid}/net/dev"));
+        let Ok(Some(text)) = reader.read(&file) else { return };
+        let network = &mut self.network;
+        if netdev::parse(text, |name, counters| network.push((name.to_owned(), counters))).is_err() {
+            network.clear();
+            self.usage.malformed = true;
+        }
+    }
+}
+
+impl Task {
+    /// The `id` label: as seen, or where its engine would put it.
+    fn shown_path(&self, engines: &[(Arc<str>, EngineState)]) -> Arc<str> {
+        if let Some(path) = &self.path {
+            return path.clone();
+        }
+        let engine = engines.iter().find(|(endpoint, _)| *endpoint == self.endpoint);
+        let systemd = engine
+            .and_then(|(_, state)| state.engine.as_ref())
+            .is_some_and(|engine| engine.cgroup_driver == "systemd");
+        let id = &self.container.id;
+        match (self.container.podman, systemd) {
+            (false, false) => format!("/docker/{id}"),
+            (false, true) => format!("/system.slice/docker-{id}.scope"),
+            (true, false) => format!("/libpod_parent/libpod-{id}"),
+            (true, true) => format!("/machine.slice/libpod-{id}.scope"),
+        }
+        .into()
+    }
+}
+
+/// One that shares another's network would count it twice; the host's is on id="/".
+fn has_own_network(container: &Container) -> bool {
+    container.network_mode != "host" && !container.network_mode.starts_with("container:")
+}
+
+fn boot_time(options: &Options) -> f64 {
+    let path: PathBuf = options.procfs.join("stat");
+    let text = std::fs::read(path).unwrap_or_default();
+    let line = lines(&text).find_map(|line| line.strip_prefix(b"btime "));
+    line.and_then(|number| integer(number.trim_ascii())).map_or(0.0, |seconds| seconds as f64)
+}
+
+/// Memory that is not free, as the peer has it for a host of version 2.
+fn used_memory(meminfo: &[u8]) -> Option<u64> {
+    let kilobytes =
+        |key: &[u8]| lines(meminfo).find_map(|line| fields(line.strip_prefix(key)?).next().and_then(integer));
+    Some(kilobytes(b"MemTotal:")?.saturating_sub(kilobytes(b"MemFree:")?).saturating_mul(1024))
+}
