@@ -5,10 +5,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use regex_lite::Regex;
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::duration;
 use crate::exporter::ConfigError;
+use crate::shared::Shared;
 use crate::source::Collector;
 
 /// A flag's declaration.
@@ -111,16 +113,6 @@ pub struct Settings {
     shared: Shared,
 }
 
-/// What the sources and probes of one instance have in common.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>);
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Shared")
-    }
-}
-
 impl Settings {
     /// Settings of these flags, given by name and value; a list's values come one by one.
     ///
@@ -177,8 +169,7 @@ impl Settings {
         self.values.insert(name.to_owned(), vec![value.to_owned()]);
     }
 
-    /// What an exporter's sources and probes of one instance have in common: made by whoever asks first, the same for
-    /// all that were made from these settings. An exporter shares one type.
+    /// What an exporter's sources and probes of one instance have in common, made by whoever asks first.
     ///
     /// # Errors
     /// What `make` says.
@@ -186,13 +177,7 @@ impl Settings {
         &self,
         make: impl FnOnce() -> Result<T, ConfigError>,
     ) -> Result<Arc<T>, ConfigError> {
-        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = shared.clone().and_then(|any| any.downcast().ok()) {
-            return Ok(found);
-        }
-        let made = Arc::new(make()?);
-        *shared = Some(made.clone());
-        Ok(made)
+        self.shared.get_or(make)
     }
 
     /// The same settings for an instance that is made anew, from files that may have changed.
@@ -233,7 +218,7 @@ impl Settings {
     /// The flag and its value.
     pub fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
         let text = self.text(name);
-        parse_duration(text).ok_or_else(|| {
+        duration::parse(text).ok_or_else(|| {
             ConfigError::new(format!("--{name}={text}: not a duration; write 5s, 1m30s or 100ms"))
         })
     }
@@ -260,26 +245,6 @@ fn negated(name: String, value: String) -> (String, String) {
         (Some(base), "false") => (base.to_owned(), "true".to_owned()),
         _ => (name, value),
     }
-}
-
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
-        let seconds = match &rest[number..unit] {
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        let part = Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
-        total = total.checked_add(part)?;
-        rest = &rest[unit..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 /// Adds declared flags and the collectors' switches to a command line.
@@ -404,29 +369,10 @@ mod tests {
     }
 
     #[test]
-    fn one_instance_shares_one_value() {
-        let given = settings(&[]).unwrap();
-        let first = given.clone().shared(|| Ok(7_u32)).unwrap();
-        assert!(Arc::ptr_eq(&first, &given.shared(|| Ok(8_u32)).unwrap()));
-        assert_eq!(*given.anew().shared(|| Ok(9_u32)).unwrap(), 9);
-        let failed = given.anew().shared::<u32>(|| Err(ConfigError::new("no")));
-        assert!(failed.is_err());
-    }
-
-    #[test]
     fn refuses_by_name() {
         assert!(settings(&[("nope", "1")]).unwrap_err().to_string().contains("\"nope\""));
         assert!(settings(&[("collector.cpu", "maybe")]).unwrap_err().to_string().contains("collector.cpu"));
         let bad = settings(&[("skip", "(")]).unwrap();
         assert!(bad.regex("skip").unwrap_err().to_string().starts_with("--skip=("));
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("100ms"), Some(Duration::from_millis(100)));
-        for bad in ["", "5", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
-            assert_eq!(parse_duration(bad), None, "{bad}");
-        }
     }
 }

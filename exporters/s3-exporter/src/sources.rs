@@ -58,6 +58,9 @@ impl Source for Started {
     }
 }
 
+/// Endpoint, bucket, prefix and delimiter.
+type Asked = (usize, String, String, String);
+
 /// Listings that were asked for by URL.
 struct Listings {
     engine: Arc<Engine>,
@@ -65,7 +68,7 @@ struct Listings {
     max_age: Duration,
     timeout: Duration,
     most: usize,
-    watchers: Mutex<BTreeMap<(usize, String, String, String), Arc<Watcher>>>,
+    watchers: Mutex<BTreeMap<Asked, Arc<Watcher>>>,
 }
 
 /// `/probe?bucket=&prefix=&delimiter=`, as the peer has it.
