@@ -12,6 +12,7 @@ pub mod fixture;
 pub mod golden;
 pub mod http;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod sink;

@@ -9,7 +9,7 @@ use crate::databases::Selection;
 use crate::dsn::{Dsn, Password};
 use crate::server::{Knobs, StatementKnobs};
 use crate::source::Postgres;
-use crate::{freshness, queries};
+use crate::{freshness, pgbouncer, queries};
 
 pub(crate) fn flags() -> Vec<Flag> {
     vec![
@@ -57,6 +57,13 @@ pub(crate) fn flags() -> Vec<Flag> {
             .env("PG_EXPORTER_COLLECTION_TIMEOUT")
             .hidden(),
         Flag::value("compat", "", "0.19: the names and the server label of postgres_exporter before 0.20."),
+        Flag::switch(
+            "compat.old-names",
+            false,
+            "Also the names of before 0.15 that published dashboards ask for, pg_database_size for one.",
+        ),
+        Flag::switch("collector.replication_slot", true, "replication_slots as 0.19 named it.").hidden(),
+        Flag::switch("collector.xlog_location", false, "Of the peer, for servers before 10.").hidden(),
         Flag::switch("disable-default-metrics", false, "Leave out what the peer has in default maps.")
             .env("PG_EXPORTER_DISABLE_DEFAULT_METRICS"),
         Flag::switch("disable-settings-metrics", false, "Leave out pg_settings_*.")
@@ -87,14 +94,20 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
     let Some(dsn) = dsn(settings)? else { return Ok(Vec::new()) };
     let connector = Connector { dsn, limits: limits(settings)?, policy: None, own_path: true };
     let mut specs = vec![of_server(settings, connector.clone())?];
+    if pgbouncer::is_console(&connector.dsn) {
+        return Ok(specs);
+    }
     let user = Connector { own_path: false, ..connector };
     specs.extend(queries::sources(settings, &user)?);
     specs.extend(freshness::sources(settings, &user)?);
     Ok(specs)
 }
 
-/// The source of a server's statistics.
+/// The source of a server's statistics, or of PgBouncer's.
 pub(crate) fn of_server(settings: &Settings, connector: Connector) -> Result<SourceSpec, ConfigError> {
+    if pgbouncer::is_console(&connector.dsn) {
+        return Ok(pgbouncer::source(connector));
+    }
     let knobs = knobs(settings, &connector.dsn)?;
     let selection = Selection::new(settings)?;
     let spec = SourceSpec::new(collectors::switched_on(settings), move || {
@@ -171,7 +184,7 @@ fn knobs(settings: &Settings, dsn: &Dsn) -> Result<Knobs, ConfigError> {
         exclude_databases: list("collector.stat_statements.exclude_databases"),
         exclude_users: list("collector.stat_statements.exclude_users"),
     };
-    Ok(Knobs { label, thresholds, statements })
+    Ok(Knobs { label, old_names: settings.switch("compat.old-names"), thresholds, statements })
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

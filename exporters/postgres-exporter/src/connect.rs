@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::dsn::{ChannelBinding, Dsn, TlsMode, escape_option};
-use crate::tls;
+use crate::{pgbouncer, tls};
 
 /// How to connect to any database of one server.
 #[derive(Clone, Debug)]
@@ -124,6 +124,9 @@ impl Connector {
 
     async fn attempt(&self, database: &str) -> Result<Connection, Trouble> {
         let bare = self.config(database).await?;
+        if pgbouncer::is_console(&self.dsn) {
+            return self.open(&bare).await;
+        }
         let settings = self.session_settings();
         let mut options = String::new();
         for (name, value) in &settings {
@@ -242,6 +245,9 @@ impl Connector {
         }
         if trouble.message.contains("password missing") {
             trouble.message.push_str("; give one in DATA_SOURCE_PASS_FILE or the connection string");
+        }
+        if trouble.message.contains("not allowed") && pgbouncer::is_console(&self.dsn) {
+            trouble.message.push_str("; add the user to stats_users in pgbouncer.ini, then RELOAD");
         }
         trouble.message = format!("{server}: {}", trouble.message);
         trouble

@@ -31,8 +31,10 @@ pub(crate) fn sources(settings: &Settings, connector: &Connector) -> Result<Vec<
     let wanted: Vec<_> =
         named.iter().map(|text| Wanted::parse(text, &connector.dsn.database)).collect::<Result<_, _>>()?;
     let connector = Arc::new(connector.clone());
-    let make =
-        move || Ok(BoxedSource::new(Freshness { wanted: wanted.clone(), connector: connector.clone() }));
+    let make = move || {
+        let (wanted, connector) = (wanted.clone(), connector.clone());
+        Ok(BoxedSource::new(Freshness { checked: vec![false; wanted.len()], wanted, connector }))
+    };
     Ok(vec![SourceSpec::new([&FRESHNESS], make).ttl(FRESH)])
 }
 
@@ -46,6 +48,20 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Whether an index begins with the column; no row where there is no such table.
+    fn index_sql(&self) -> String {
+        format!(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
+             JOIN pg_catalog.pg_am m ON m.oid = x.relam JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid \
+             AND a.attnum = i.indkey[0] WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL \
+             AND m.amname = 'btree' AND a.attname = {}) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+             ON n.oid = c.relnamespace WHERE n.nspname = {} AND c.relname = {}",
+            literal(&self.column),
+            literal(&self.schema),
+            literal(&self.table)
+        )
+    }
+
     fn parse(text: &str, database: &str) -> Result<Self, ConfigError> {
         let parts: Vec<&str> = text.split('.').collect();
         let (database, schema, table, column) = match parts.as_slice() {
@@ -80,8 +96,14 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+fn literal(name: &str) -> String {
+    format!("'{}'", name.replace('\'', "''"))
+}
+
 struct Freshness {
     wanted: Vec<Wanted>,
+    /// Whose index has been looked for.
+    checked: Vec<bool>,
     connector: Arc<Connector>,
 }
 
@@ -89,7 +111,7 @@ impl Freshness {
     async fn run(&mut self, sink: &mut Sink) -> Result<(), CollectError> {
         let mut open: Option<Session> = None;
         let mut failed = None;
-        for wanted in &self.wanted {
+        for (wanted, checked) in self.wanted.iter().zip(&mut self.checked) {
             if open.as_ref().is_none_or(|session| session.database() != wanted.database) {
                 let knobs = Arc::<Knobs>::default();
                 let mut session =
@@ -101,6 +123,9 @@ impl Freshness {
                 open = Some(session);
             }
             let Some(session) = &open else { continue };
+            if !*checked {
+                *checked = check_index(session, wanted).await.is_ok();
+            }
             match newest(&session.ask(&wanted.sql()).await) {
                 Ok(Some(time)) => {
                     sink.put(
@@ -127,6 +152,20 @@ impl Freshness {
             Some(why) => Err(CollectError::failed(why)),
         }
     }
+}
+
+/// Says once which column has no index: its newest value takes a reading of the whole table.
+async fn check_index(session: &Session, wanted: &Wanted) -> Result<(), Trouble> {
+    let rows = session.ask(&wanted.index_sql()).await?;
+    if rows.first().is_some_and(|row| row.try_get::<_, bool>(0).is_ok_and(|there| !there)) {
+        let (schema, table, column) = (quoted(&wanted.schema), quoted(&wanted.table), quoted(&wanted.column));
+        tracing::warn!(
+            database = wanted.database,
+            "--freshness: no index begins with the column, so each look reads the whole table; as its owner run: \
+             CREATE INDEX CONCURRENTLY ON {schema}.{table} ({column});",
+        );
+    }
+    Ok(())
 }
 
 fn newest(answer: &Result<Vec<Row>, Trouble>) -> Result<Option<f64>, String> {

@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod collectors;
+mod compat;
 mod config;
 mod connect;
 mod databases;
 mod dsn;
 mod freshness;
+mod pgbouncer;
 mod probe;
 mod queries;
 mod select;

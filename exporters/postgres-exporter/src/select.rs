@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use tokio_postgres::Row;
 
 use crate::collectors::State;
+use crate::compat::{old_name, put_legacy, put_old, put_old_slot};
 use crate::server::Server;
 
 /// Something to ask a server, and what its rows mean.
@@ -26,7 +27,7 @@ pub(crate) trait Query: Sync {
 #[derive(Debug)]
 pub(crate) struct Column<const N: usize> {
     pub(crate) family: Family<N>,
-    expression: &'static str,
+    pub(crate) expression: &'static str,
     since: i32,
     before: i32,
     later: Option<(i32, &'static str)>,
@@ -204,11 +205,18 @@ enum Form {
 }
 
 impl<const N: usize> Select<N> {
+    /// # Panics
+    /// At compile time: if the columns' families do not name their labels alike.
     pub(crate) const fn new(
         labels: [&'static str; N],
         columns: &'static [Column<N>],
         from: &'static str,
     ) -> Self {
+        let mut at = 1;
+        while at < columns.len() {
+            assert!(same(columns[0].family.desc().labels, columns[at].family.desc().labels), "labels alike");
+            at += 1;
+        }
         Self { labels, columns, from, later: None, since: 0, form: Form::Same }
     }
 
@@ -235,6 +243,21 @@ impl<const N: usize> Select<N> {
         self.form = Form::OldSlot;
         self
     }
+}
+
+const fn same(a: &[&str], b: &[&str]) -> bool {
+    let (mut at, mut same) = (0, a.len() == b.len());
+    while same && at < a.len() {
+        let (x, y) = (a[at].as_bytes(), b[at].as_bytes());
+        same = x.len() == y.len();
+        let mut byte = 0;
+        while same && byte < x.len() {
+            same = x[byte] == y[byte];
+            byte += 1;
+        }
+        at += 1;
+    }
+    same
 }
 
 impl<const N: usize> Query for Select<N> {
@@ -267,18 +290,29 @@ impl<const N: usize> Query for Select<N> {
     ) -> Result<(), CollectError> {
         let labels = rows.iter().map(labels::<N>).collect::<Result<Vec<_>, _>>()?;
         let form = if server.knobs.label.is_some() { self.form } else { Form::Same };
-        for (at, column) in self.columns.iter().filter(|column| column.is_in(server)).enumerate() {
-            for (row, labels) in rows.iter().zip(&labels) {
+        let columns = || self.columns.iter().filter(|column| column.is_in(server)).enumerate();
+        let Some((_, first)) = columns().next() else { return Ok(()) };
+        // A row's labels stand on the page once, however many columns there are.
+        let names = first.family.desc().labels;
+        let set = |labels: &[&str; N]| {
+            page.label_set(
+                None,
+                names.iter().copied().zip(labels.iter().map(|label| label as &dyn LabelValue)),
+            )
+        };
+        let sets = labels.iter().map(set).collect::<Result<Vec<_>, _>>()?;
+        for (at, column) in columns() {
+            let desc = column.family.desc();
+            let old = old_name(desc).filter(|_| server.knobs.old_names);
+            for ((row, labels), set) in rows.iter().zip(&labels).zip(&sets) {
                 let Some(value) = row.try_get::<_, Option<f64>>(N + at)? else { continue };
-                let desc = column.family.desc();
+                if let Some(name) = old {
+                    put_old(page, desc, name, labels, value)?;
+                }
                 match (form, server.knobs.label.as_deref()) {
                     (Form::ServerLabel, Some(server)) => put_legacy(page, desc, labels, server, value)?,
                     (Form::OldSlot, Some(_)) => put_old_slot(page, desc, labels, value)?,
-                    _ => page.put(
-                        &column.family,
-                        labels.each_ref().map(|label| label as &dyn LabelValue),
-                        value,
-                    ),
+                    _ => page.put_set(&column.family, *set, value),
                 }
             }
         }
@@ -293,31 +327,4 @@ pub(crate) fn labels<const N: usize>(row: &Row) -> Result<[&str; N], tokio_postg
         *label = row.try_get::<_, Option<&str>>(at)?.unwrap_or_default();
     }
     Ok(labels)
-}
-
-/// A sample with the `server` label that 0.19 had.
-pub(crate) fn put_legacy(
-    page: &mut Page,
-    desc: &Desc,
-    labels: &[&str],
-    server: &str,
-    value: f64,
-) -> Result<(), CollectError> {
-    let names = desc.labels.iter().copied().chain(["server"]);
-    let values = labels.iter().map(|label| label as &dyn LabelValue).chain([&server as &dyn LabelValue]);
-    page.foreign(desc.name, desc.kind, desc.help)?.put("", names.zip(values), value)?;
-    Ok(())
-}
-
-/// A sample of a slot under 0.19's name.
-pub(crate) fn put_old_slot(
-    page: &mut Page,
-    desc: &Desc,
-    labels: &[&str],
-    value: f64,
-) -> Result<(), CollectError> {
-    let name = desc.name.replacen("pg_replication_slots_", "pg_replication_slot_", 1);
-    let values = labels.iter().map(|label| label as &dyn LabelValue);
-    page.foreign(&name, desc.kind, desc.help)?.put("", desc.labels.iter().copied().zip(values), value)?;
-    Ok(())
 }

@@ -36,6 +36,8 @@ pub(crate) struct Extension {
 pub(crate) struct Knobs {
     /// Value of the `server` label, where 0.19's names are wanted.
     pub(crate) label: Option<String>,
+    /// Whether samples also stand under names of old.
+    pub(crate) old_names: bool,
     /// Ages, in seconds, from which on queries and idle transactions are counted.
     pub(crate) thresholds: Vec<f64>,
     pub(crate) statements: StatementKnobs,

@@ -9,9 +9,9 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::collectors::{STEPS, Scope, State};
+use crate::compat::put_legacy;
 use crate::connect::{Connector, Trouble};
 use crate::databases::Selection;
-use crate::select::put_legacy;
 use crate::server::{Knobs, Server};
 use crate::session::{Answer, Session};
 

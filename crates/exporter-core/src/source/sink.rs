@@ -157,11 +157,22 @@ pub struct Sink {
     run: Option<Arc<Run>>,
     /// Collectors whose data is still young enough.
     kept: Vec<bool>,
+    /// Whether `page` is the current part's own, in exchange for an empty one: it keeps buffers of the size that this
+    /// collector needs. Pages that went round would all grow to the largest one's.
+    borrowed: bool,
 }
 
 impl Sink {
     pub(crate) fn new(collectors: Arc<[&'static Collector]>) -> Self {
-        Self { page: Page::new(), collectors, current: 0, since: Instant::now(), run: None, kept: Vec::new() }
+        Self {
+            page: Page::new(),
+            collectors,
+            current: 0,
+            since: Instant::now(),
+            run: None,
+            kept: Vec::new(),
+            borrowed: false,
+        }
     }
 
     pub(crate) fn attach(&mut self, run: Arc<Run>, kept: Vec<bool>) {
@@ -170,6 +181,29 @@ impl Sink {
         self.current = 0;
         self.since = run.scrape.started();
         self.run = Some(run);
+        self.borrow();
+    }
+
+    /// Takes the current part's page to fill it, where nothing was committed yet.
+    fn borrow(&mut self) {
+        if let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+            && part.page.is_empty()
+        {
+            std::mem::swap(&mut part.page, &mut self.page);
+            self.borrowed = true;
+        }
+    }
+
+    /// Drops what was not committed.
+    fn give_back(&mut self) {
+        self.page.clear();
+        if std::mem::take(&mut self.borrowed)
+            && let Some(run) = &self.run
+            && let Some(part) = run.parts().get_mut(self.current)
+        {
+            std::mem::swap(&mut part.page, &mut self.page);
+        }
     }
 
     /// Ends the run with what `collect` returned.
@@ -181,7 +215,7 @@ impl Sink {
         if implicit {
             self.end(result);
         }
-        self.page.clear();
+        self.give_back();
         if let Some(run) = self.run.take() {
             run.finish(&outcome, earlier);
         }
@@ -214,11 +248,12 @@ impl Sink {
     /// The asynchronous form of [`Sink::collector`]: what follows belongs to this collector, until [`Sink::end`].
     /// False when it is not [wanted](Sink::wants).
     pub fn begin(&mut self, collector: &'static Collector) -> bool {
-        self.page.clear();
+        self.give_back();
         self.since = Instant::now();
         match self.index(collector) {
             Some(index) if self.wants(collector) => {
                 self.current = index;
+                self.borrow();
                 true
             }
             _ => false,
@@ -235,7 +270,7 @@ impl Sink {
         if result.is_ok() {
             self.commit();
         }
-        self.page.clear();
+        self.give_back();
         if let Some(run) = &self.run
             && let Some(part) = run.parts().get_mut(self.current)
         {
@@ -253,7 +288,7 @@ impl Sink {
             && let Some(part) = run.parts().get_mut(self.current)
         {
             part.filled = Some(Instant::now());
-            if part.page.is_empty() {
+            if std::mem::take(&mut self.borrowed) {
                 std::mem::swap(&mut part.page, &mut self.page);
             } else {
                 part.page.append(&self.page);

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use super::redis::Server;
+use super::{Watched, postgres, redis};
+
+/// Starts what is watched.
+type Start = fn() -> Result<Box<dyn Watched>>;
 
 /// One exporter and the one people run today, both with the same collectors.
 pub(super) struct Entry {
@@ -10,13 +13,15 @@ pub(super) struct Entry {
     /// Package and binary.
     pub(super) package: &'static str,
     pub(super) args: &'static [&'static str],
+    /// Variables of both, `NAME=VALUE`.
+    pub(super) env: &'static [&'static str],
     /// Program as `cargo xtask setup` names it.
     pub(super) peer: &'static str,
     pub(super) peer_args: &'static [&'static str],
     /// Where both serve their page.
     pub(super) path: &'static str,
     /// What both watch, where it is not this machine; `SERVER` in an argument is its address.
-    pub(super) server: Option<fn() -> Result<Server>>,
+    pub(super) server: Option<Start>,
 }
 
 /// The same flags for both: ours takes the peer's.
@@ -41,33 +46,70 @@ const NODE: &[&str] = &[
 const REDIS: &[&str] =
     &["-web.listen-address=127.0.0.1:PORT", "-redis.addr=SERVER", "-include-system-metrics"];
 
-pub(super) const ENTRIES: [Entry; 3] = [
+const POSTGRES: &[&str] = &["--web.listen-address=127.0.0.1:PORT"];
+
+/// What ours shows and the peer has switched off.
+const POSTGRES_PEER: &[&str] = &[
+    "--web.listen-address=127.0.0.1:PORT",
+    "--collector.database_wraparound",
+    "--collector.long_running_transactions",
+    "--collector.postmaster",
+    "--collector.stat_activity_autovacuum",
+    "--collector.stat_statements",
+    "--collector.stat_wal_receiver",
+];
+
+pub(super) const ENTRIES: [Entry; 5] = [
     Entry {
         name: "node",
         package: "node-exporter",
         args: NODE,
+        env: &[],
         peer: "node_exporter",
         peer_args: NODE,
         path: "/metrics",
         server: None,
+    },
+    // 200 tables, and 3,000.
+    Entry {
+        name: "postgres",
+        package: "postgres-exporter",
+        args: POSTGRES,
+        env: &["DATA_SOURCE_NAME=SERVER"],
+        peer: "postgres_exporter",
+        peer_args: POSTGRES_PEER,
+        path: "/metrics",
+        server: Some(|| Ok(Box::new(postgres::Server::start(200)?))),
+    },
+    Entry {
+        name: "postgres-large",
+        package: "postgres-exporter",
+        args: POSTGRES,
+        env: &["DATA_SOURCE_NAME=SERVER"],
+        peer: "postgres_exporter",
+        peer_args: POSTGRES_PEER,
+        path: "/metrics",
+        server: Some(|| Ok(Box::new(postgres::Server::start(3000)?))),
     },
     // About 50 commands in the server's statistics, and about 165.
     Entry {
         name: "redis",
         package: "redis-exporter",
         args: REDIS,
+        env: &[],
         peer: "redis_exporter",
         peer_args: REDIS,
         path: "/metrics",
-        server: Some(|| Server::start(false)),
+        server: Some(|| Ok(Box::new(redis::Server::start(false)?))),
     },
     Entry {
         name: "redis-large",
         package: "redis-exporter",
         args: REDIS,
+        env: &[],
         peer: "redis_exporter",
         peer_args: REDIS,
         path: "/metrics",
-        server: Some(|| Server::start(true)),
+        server: Some(|| Ok(Box::new(redis::Server::start(true)?))),
     },
 ];

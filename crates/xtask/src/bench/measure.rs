@@ -26,6 +26,10 @@ pub(super) struct Job {
     pub(super) program: PathBuf,
     /// `PORT` in them is replaced.
     pub(super) args: Vec<String>,
+    /// `NAME=VALUE`.
+    pub(super) env: Vec<String>,
+    /// Process of the server that it watches.
+    pub(super) watched: Option<u32>,
     pub(super) path: String,
     /// Scrapes in each phase.
     pub(super) scrapes: usize,
@@ -39,6 +43,8 @@ pub(super) struct Phase {
     pub(super) cpu_ms: f64,
     /// The same from the process' ticks.
     pub(super) cpu_ticks_ms: f64,
+    /// Of the server that it watches, from ticks.
+    pub(super) watched_ms: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
     /// Resident memory after it.
@@ -66,19 +72,21 @@ pub(super) struct Figures {
 pub(super) fn run(job: &Job) -> Result<Figures> {
     let port = ports::free()?;
     let args = job.args.iter().map(|arg| arg.replace("PORT", &port.to_string()));
-    let mut exporter = Process::spawn(Command::new(&job.program).args(args))?;
+    let env = job.env.iter().filter_map(|pair| pair.split_once('='));
+    let mut exporter = Process::spawn(Command::new(&job.program).args(args).envs(env))?;
     let address = port.address();
     // A connection, not a scrape: the first figure is its memory before any scrape.
     exporter
         .until("the exporter to listen", wait::LONG, || Connection::open(&address, wait::LONG).map(drop))?;
     let pid = exporter.pid();
+    let phase = |work: &dyn Fn() -> Result<Scrapes>| phase(pid, job.watched, work);
     let resident_start = settled(pid)?;
     let plain = Client { address, path: job.path.clone(), gzip: false };
     let gzip = Client { gzip: true, ..plain.clone() };
     plain.sequential(WARM_UP)?;
-    let (plain_phase, page) = phase(pid, || plain.sequential(job.scrapes))?;
-    let (gzip_phase, packed) = phase(pid, || gzip.sequential(job.scrapes))?;
-    let (concurrent, _) = phase(pid, || gzip.concurrent(job.scrapes, CLIENTS))?;
+    let (plain_phase, page) = phase(&|| plain.sequential(job.scrapes))?;
+    let (gzip_phase, packed) = phase(&|| gzip.sequential(job.scrapes))?;
+    let (concurrent, _) = phase(&|| gzip.concurrent(job.scrapes, CLIENTS))?;
     exporter.stop()?;
     let body = page.last.map(|answer| answer.text()).unwrap_or_default();
     let encoding = packed.last.as_ref().and_then(|answer| answer.header("content-encoding"));
@@ -93,9 +101,12 @@ pub(super) fn run(job: &Job) -> Result<Figures> {
     })
 }
 
-fn phase(pid: u32, work: impl FnOnce() -> Result<Scrapes>) -> Result<(Phase, Scrapes)> {
+fn phase(pid: u32, watched: Option<u32>, work: &dyn Fn() -> Result<Scrapes>) -> Result<(Phase, Scrapes)> {
+    let watched = || watched.map_or(Ok(0.0), process::family_ticks);
+    let watched_before = watched()?;
     let (begin, busy, cpu) = (Instant::now(), process::machine_busy()?, process::cpu(pid)?);
     let scrapes = work()?;
+    let watched_after = watched()?;
     let (cpu_after, busy_after) = (process::cpu(pid)?, process::machine_busy()?);
     let wall = begin.elapsed().as_secs_f64();
     let count = scrapes.seconds.len() as f64;
@@ -103,6 +114,7 @@ fn phase(pid: u32, work: impl FnOnce() -> Result<Scrapes>) -> Result<(Phase, Scr
     let phase = Phase {
         cpu_ms: 1000.0 * (cpu_after.threads - cpu.threads) / count,
         cpu_ticks_ms: 1000.0 * ticks / count,
+        watched_ms: 1000.0 * (watched_after - watched_before) / count,
         p50_ms: 1000.0 * percentile(&scrapes.seconds, 0.5),
         p99_ms: 1000.0 * percentile(&scrapes.seconds, 0.99),
         resident: process::resident(pid)?,
@@ -142,6 +154,8 @@ mod tests {
             .map(str::to_owned)
             .to_vec(),
             path: "/metrics".to_owned(),
+            env: Vec::new(),
+            watched: Some(std::process::id()),
             scrapes: 16,
             interfaces: 1,
         };

@@ -5,6 +5,7 @@ mod entries;
 mod load;
 mod measure;
 mod namespace;
+mod postgres;
 mod process;
 mod redis;
 mod table;
@@ -40,6 +41,15 @@ pub(crate) fn names() -> String {
     ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "encode"]).collect::<Vec<_>>().join(", ")
 }
 
+/// A server that exporters watch, ended with its value.
+trait Watched {
+    /// What stands for `SERVER` in arguments and variables.
+    fn address(&self) -> String;
+
+    /// Its process, whose processor time is measured too, with its children's.
+    fn pid(&self) -> u32;
+}
+
 /// Measures and prints one table.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.name == "encode" {
@@ -60,13 +70,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let ours = binary(options, entry.package)?;
     let server = entry.server.map(|start| start()).transpose().context("what is to be watched")?;
-    let address = server.as_ref().map(redis::Server::address).unwrap_or_default();
+    let address = server.as_ref().map(|server| server.address()).unwrap_or_default();
+    let filled = |texts: &[&str]| texts.iter().map(|text| text.replace("SERVER", &address)).collect();
     let private = namespace::is_possible();
     let measure = |program: PathBuf, args: &[&str]| -> Result<Figures> {
-        let args = args.iter().map(|arg| arg.replace("SERVER", &address)).collect();
         let job = Job {
             program,
-            args,
+            args: filled(args),
+            env: filled(entry.env),
+            watched: server.as_ref().map(|server| server.pid()),
             path: entry.path.to_owned(),
             scrapes: options.scrapes,
             interfaces: options.interfaces,

@@ -26,6 +26,21 @@ pub(super) fn cpu(pid: u32) -> Result<Cpu> {
     Ok(Cpu { threads, ticks: parse_stat(&text)? })
 }
 
+/// Processor time of a process, of its children that run, and of those that have ended, in ticks.
+pub(super) fn family_ticks(pid: u32) -> Result<f64> {
+    let read = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    let own = read(&pid.to_string()).with_context(|| format!("the server, process {pid}"))?;
+    let mut sum = parse_stat(&own)? + parse_ended(&own)?;
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    for child in std::fs::read_to_string(&path).context(path)?.split_whitespace() {
+        // One may end while we look; its time is its parent's then.
+        if let Ok(text) = read(child) {
+            sum += parse_stat(&text)?;
+        }
+    }
+    Ok(sum)
+}
+
 /// Resident memory in bytes.
 pub(super) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
@@ -42,10 +57,19 @@ fn ticks_to_seconds(ticks: u64) -> f64 {
 }
 
 fn parse_stat(text: &str) -> Result<f64> {
+    parse_times(text, [11, 12])
+}
+
+/// The same of children that have ended.
+fn parse_ended(text: &str) -> Result<f64> {
+    parse_times(text, [13, 14])
+}
+
+fn parse_times(text: &str, fields_at: [usize; 2]) -> Result<f64> {
     // The name in brackets may hold anything, spaces and brackets too.
     let after = text.rsplit_once(')').map(|(_, after)| after).context("/proc/PID/stat has no name")?;
     let fields: Vec<&str> = after.split_whitespace().collect();
-    let [user, system] = [11, 12].map(|at| fields.get(at).and_then(|field| field.parse::<u64>().ok()));
+    let [user, system] = fields_at.map(|at| fields.get(at).and_then(|field| field.parse::<u64>().ok()));
     let (Some(user), Some(system)) = (user, system) else { bail!("/proc/PID/stat is too short: {text:?}") };
     Ok(ticks_to_seconds(user + system))
 }
@@ -77,8 +101,9 @@ mod tests {
 
     #[test]
     fn stat_with_an_awkward_name() {
-        let text = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 1 0 5 1000 10";
+        let text = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 3 4 20 0 1 0 5 1000 10";
         assert_eq!(parse_stat(text).unwrap(), ticks_to_seconds(200));
+        assert_eq!(parse_ended(text).unwrap(), ticks_to_seconds(7));
         assert!(parse_stat("7 (a) S 1").is_err());
     }
 

@@ -13,7 +13,7 @@ use exporter_testkit::{tools, wait};
 
 /// Ended with its value.
 pub(super) struct Server {
-    _process: Process,
+    process: Process,
     dir: TempDir,
 }
 
@@ -67,11 +67,16 @@ impl Server {
         stream.write_all(b"QUIT\r\n")?;
         let mut answers = Vec::new();
         stream.read_to_end(&mut answers).context("using the server to be watched")?;
-        Ok(Self { _process: process, dir })
+        Ok(Self { process, dir })
+    }
+}
+
+impl super::Watched for Server {
+    fn address(&self) -> String {
+        format!("unix://{}", self.dir.path().join("redis.sock").display())
     }
 
-    /// Where it listens.
-    pub(super) fn address(&self) -> String {
-        format!("unix://{}", self.dir.path().join("redis.sock").display())
+    fn pid(&self) -> u32 {
+        self.process.pid()
     }
 }

@@ -7,11 +7,13 @@ use super::measure::Figures;
 /// Name, how it is read, how it is written.
 type Row = (&'static str, fn(&Figures) -> f64, fn(f64) -> String);
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 21] = [
     ("own CPU a scrape, plain", |f| f.plain.cpu_ms, milliseconds),
     ("own CPU a scrape, gzip", |f| f.gzip.cpu_ms, milliseconds),
     ("own CPU a scrape, gzip, in ticks", |f| f.gzip.cpu_ticks_ms, milliseconds),
     ("own CPU a scrape, 8 at once", |f| f.concurrent.cpu_ms, milliseconds),
+    ("server's CPU a scrape, plain", |f| f.plain.watched_ms, milliseconds),
+    ("server's CPU a scrape, gzip", |f| f.gzip.watched_ms, milliseconds),
     ("p50, plain", |f| f.plain.p50_ms, milliseconds),
     ("p99, plain", |f| f.plain.p99_ms, milliseconds),
     ("p50, gzip", |f| f.gzip.p50_ms, milliseconds),
@@ -80,6 +82,7 @@ mod tests {
         let phase = Phase {
             cpu_ms,
             cpu_ticks_ms: cpu_ms,
+            watched_ms: 0.0,
             p50_ms: 1.0,
             p99_ms: 2.0,
             resident: 3_500_000,

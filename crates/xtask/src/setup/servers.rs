@@ -32,10 +32,16 @@ const SUITES: [Suite; 2] = [
     Suite {
         name: "bookworm",
         packages: &[
+            "pgbouncer",
             "redis-tools",
             "libatomic1",
+            "libaudit1",
+            "libc-ares2",
             "libc6",
+            "libcap-ng0",
             "libcap2",
+            "libcrypt1",
+            "libevent-2.1-7",
             "libgcc-s1",
             "libgcrypt20",
             "libgpg-error0",
@@ -43,16 +49,16 @@ const SUITES: [Suite; 2] = [
             "liblz4-1",
             "liblzf1",
             "liblzma5",
+            "libpam0g",
             "libssl3",
             "libstdc++6",
             "libsystemd0",
             "libzstd1",
         ],
-        programs: &[Program {
-            path: "usr/bin/redis-check-rdb",
-            argv0: "redis-server",
-            name: "redis-server-7",
-        }],
+        programs: &[
+            Program { path: "usr/sbin/pgbouncer", argv0: "pgbouncer", name: "pgbouncer" },
+            Program { path: "usr/bin/redis-check-rdb", argv0: "redis-server", name: "redis-server-7" },
+        ],
     },
     Suite {
         name: "sid",

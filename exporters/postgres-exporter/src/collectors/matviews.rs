@@ -38,6 +38,7 @@ const MAX: usize = 1000;
 /// The `xmin` of each view by database and oid, and when it was first seen to have changed.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    told: bool,
     seen: HashMap<(String, String), (String, Option<f64>)>,
 }
 
@@ -80,6 +81,13 @@ impl Query for Views {
         if state.matviews.seen.len() > 4 * MAX {
             // Views come and go; the price of forgetting is a refresh time that is unknown until the next one.
             state.matviews.seen.clear();
+        }
+        if !rows.is_empty() && !server.commit_timestamps && !std::mem::replace(&mut state.matviews.told, true)
+        {
+            tracing::warn!(
+                "refreshes of materialized views are known from the first one that is seen on; for their exact times run \
+                 as a superuser: ALTER SYSTEM SET track_commit_timestamp = on; and restart the server"
+            );
         }
         for row in rows {
             let [schema, view, oid, xmin] = labels(row)?;

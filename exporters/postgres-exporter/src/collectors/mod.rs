@@ -21,7 +21,7 @@ use exporter_core::{Collector, Settings, SourceSpec};
 use std::time::Duration;
 
 use crate::select::Query;
-use crate::{freshness, queries, source};
+use crate::{freshness, pgbouncer, queries, source};
 
 /// Where a statement makes sense.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -139,7 +139,7 @@ pub(crate) fn of_server() -> Vec<&'static Collector> {
 /// All collectors.
 pub(crate) fn all() -> Vec<&'static Collector> {
     let mut all = of_server();
-    all.extend([&queries::QUERIES, &freshness::FRESHNESS]);
+    all.extend([&queries::QUERIES, &freshness::FRESHNESS, &pgbouncer::PGBOUNCER]);
     all
 }
 
@@ -153,6 +153,9 @@ pub(crate) fn switched_on(settings: &Settings) -> Vec<&'static Collector> {
             "settings" => settings.switch("disable-settings-metrics"),
             "stat_statements_text" if settings.switch("collector.stat_statements.include_query") => {
                 return true;
+            }
+            "replication_slots" if !own && settings.is_set("collector.replication_slot") => {
+                return settings.switch("collector.replication_slot");
             }
             "table_sizes" => !settings.enabled(&tables::USER_TABLES),
             _ => legacy && settings.switch("disable-default-metrics"),

@@ -127,7 +127,7 @@ impl Query for SlotStatus {
             let [name, kind, status] = labels(row)?;
             match &server.knobs.label {
                 None => page.put(&WAL_STATUS, [&name, &kind, &status], 1.0),
-                Some(_) => crate::select::put_old_slot(page, WAL_STATUS.desc(), &[name, kind, status], 1.0)?,
+                Some(_) => crate::compat::put_old_slot(page, WAL_STATUS.desc(), &[name, kind, status], 1.0)?,
             }
         }
         Ok(())

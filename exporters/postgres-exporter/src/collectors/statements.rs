@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 
 use super::State;
+use crate::compat::{old_name, put_old};
 use crate::select::{Query, collector, labels};
 use crate::server::{Extension, Server, StatementKnobs};
 
@@ -145,7 +146,11 @@ impl Query for Top {
         let shown = show(&memory.shown, &keys, server.knobs.statements.limit);
         for (family, column) in [(&CALLS, 3), (&SECONDS, 4), (&ROWS, 5), (&READ, 6), (&WRITE, 7)] {
             for ((row, [user, database, id]), _) in top.iter().zip(&shown).filter(|(_, shown)| **shown) {
-                page.put(family, [user, database, id], row.try_get::<_, f64>(column)?);
+                let value = row.try_get::<_, f64>(column)?;
+                page.put(family, [user, database, id], value);
+                if let Some(name) = old_name(family.desc()).filter(|_| server.knobs.old_names) {
+                    put_old(page, family.desc(), name, &[user, database, id], value)?;
+                }
             }
         }
         let keep = keys.iter().zip(&shown).filter(|(_, shown)| **shown);

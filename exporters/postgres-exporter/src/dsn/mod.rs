@@ -121,11 +121,17 @@ impl Dsn {
             .unwrap_or_else(|| "postgres-exporter".to_owned());
         all.remove("fallback_application_name");
         let mut taken = |name: &str| all.remove(name).filter(|value| !value.is_empty());
+        let home = |file: &str| lookup.home(file);
+        let (cert, key) = match (taken("sslcert"), taken("sslkey")) {
+            (None, None) => (home(".postgresql/postgresql.crt"), home(".postgresql/postgresql.key")),
+            (Some(cert), Some(key)) => (Some(cert.into()), Some(key.into())),
+            _ => return Err(bad("sslcert and sslkey go together: give both or none")),
+        };
         let tls = Tls {
             mode: taken("sslmode").map_or(Ok(TlsMode::Require), |mode| tls_mode(&mode))?,
             root_cert: taken("sslrootcert").map(PathBuf::from),
-            cert: taken("sslcert").map(PathBuf::from).or_else(|| lookup.home(".postgresql/postgresql.crt")),
-            key: taken("sslkey").map(PathBuf::from).or_else(|| lookup.home(".postgresql/postgresql.key")),
+            cert,
+            key,
             direct: taken("sslnegotiation").as_deref() == Some("direct"),
         };
         let channel_binding = match taken("channel_binding").as_deref() {
@@ -361,6 +367,7 @@ mod tests {
             "postgresql://u:hunter2@a:port/d",
             "user=u password=hunter2 sslmode=sure",
             "user=u password=hunter2 connect_timeout=x",
+            "user=u password=hunter2 sslcert=/me.crt",
             "hunter2",
             "postgresql://u:hunter2%zz@a/d",
             "password=hunter2",

@@ -115,6 +115,63 @@ fn locked_table() -> Result {
     Ok(())
 }
 
+/// A role that may not log in any more keeps its connection, and with it everything; without one the page says why.
+#[test]
+fn login_taken_away() -> Result {
+    let server = bed()?;
+    let exporter = Exporter::start(&server.dsn("watcher", "shop"), &[])?;
+    exporter.page()?;
+    server.sql("postgres", "ALTER ROLE watcher NOLOGIN")?;
+    let page = exporter.page()?;
+    assert_eq!((page.value("pg_up"), page.failed()), (Some(1.0), Vec::new()));
+    server.sql(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'watcher'",
+    )?;
+    let page = exporter.until("the connection to be gone", |page| page.value("pg_up") == Some(0.0))?;
+    down(&page, "authentication");
+    assert_eq!(page.success("stat_database"), Some(0.0));
+    server.sql("postgres", "ALTER ROLE watcher LOGIN")?;
+    exporter.until("the login to work", |page| page.value("pg_up") == Some(1.0))?;
+    Ok(())
+}
+
+/// Whenever it is, a scrape comes in time and tells the truth.
+#[test]
+fn restarted_amid_scrapes() -> Result {
+    let mut server = bed()?;
+    let exporter = Exporter::start(&server.dsn("watcher", "shop"), &["--auto-discover-databases"])?;
+    exporter.page()?;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| -> Result {
+        let scraping = scope.spawn(|| -> Result<(usize, usize)> {
+            let mut seen = (0, 0);
+            while !done.load(order) {
+                let page = exporter.page()?;
+                assert!(page.took < Duration::from_millis(2500), "{:?}", page.took);
+                let up = page.value("pg_up").ok_or_else(|| Error::new("no pg_up"))?;
+                assert!(page.success("stat_database").is_some(), "each collector is accounted for");
+                if up == 1.0 { seen.0 += 1 } else { seen.1 += 1 }
+            }
+            Ok(seen)
+        });
+        let restarted = server.stop().and_then(|()| server.start_again());
+        let answers = restarted.and_then(|()| {
+            exporter.until("the server to be back", |page| {
+                page.value("pg_up") == Some(1.0) && page.failed().is_empty()
+            })
+        });
+        done.store(true, order);
+        let (_, down) = scraping.join().map_err(|_| Error::new("the scraper panicked"))??;
+        assert!(down > 0, "a scrape has met the restart");
+        answers.map(drop)
+    })?;
+    let count = "SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'postgres-exporter'";
+    assert_eq!(server.session("postgres")?.text(count)?, "2", "one connection a database");
+    Ok(())
+}
+
 #[test]
 fn server_full() -> Result {
     let settings = ["max_connections=8", "superuser_reserved_connections=1", "max_wal_senders=0"];

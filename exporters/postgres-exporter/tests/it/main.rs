@@ -1,7 +1,11 @@
 //! Against real servers of every major version, private and on free ports; brought by `cargo xtask setup`.
 
+mod bloat;
+mod costs;
 mod faults;
 mod own_queries;
 mod peer;
+mod pgbouncer;
 mod support;
+mod tls;
 mod versions;

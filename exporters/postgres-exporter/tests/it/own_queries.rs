@@ -81,6 +81,29 @@ fn queries_of_the_peers_file() -> Result {
         page.find("pg_table_newest_row_timestamp_seconds", &["relname=\"orders\"", "column=\"made\""]);
     assert!(newest.unwrap() > 1.7e9);
     assert_eq!(server.session("shop")?.text("SELECT count(*)::text FROM orders")?, "1000");
+    assert!(!exporter.log().contains("CREATE INDEX"), "there is one");
+    Ok(())
+}
+
+/// What makes freshness dear or inexact is said, with the cure.
+#[test]
+fn freshness_without_an_index_or_commit_times() -> Result {
+    let server = bed()?;
+    server.sql("shop", "DROP INDEX orders_made; CREATE INDEX ON orders (note, made)")?;
+    let exporter = Exporter::start(&server.dsn("postgres", "shop"), &["--freshness=public.orders.made"])?;
+    let page = exporter.until("the newest row", |page| {
+        page.find("pg_table_newest_row_timestamp_seconds", &["relname=\"orders\""]).is_some()
+    })?;
+    assert_eq!(page.failed(), Vec::<&str>::new());
+    let log = exporter.log();
+    assert!(log.contains(r#"CREATE INDEX CONCURRENTLY ON \"public\".\"orders\" (\"made\");"#), "{log}");
+    assert!(log.contains("ALTER SYSTEM SET track_commit_timestamp = on;"), "{log}");
+    assert_eq!(page.find("pg_matview_last_refresh_timestamp_seconds", &[]), None, "none was seen yet");
+    server.sql("shop", "REFRESH MATERIALIZED VIEW daily")?;
+    let page = exporter.until("the refresh to be seen", |page| {
+        page.find("pg_matview_last_refresh_timestamp_seconds", &["source=\"observed\""]).is_some()
+    })?;
+    assert_eq!(page.find("pg_matview_populated", &["matviewname=\"daily\""]), Some(1.0));
     Ok(())
 }
 

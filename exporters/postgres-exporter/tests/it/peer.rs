@@ -7,13 +7,14 @@ use std::process::Command;
 
 use crate::support::{Exporter, Server};
 
-/// The peer's collectors that are off by default.
-const OFF: [&str; 10] = [
+/// The peer's collectors that are off by default, and one by the name that 0.20 gave up.
+const OFF: [&str; 11] = [
     "--collector.buffercache_summary",
     "--collector.database_wraparound",
     "--collector.long_running_transactions",
     "--collector.postmaster",
     "--collector.process_idle",
+    "--collector.replication_slot",
     "--collector.stat_activity_autovacuum",
     "--collector.stat_checkpointer",
     "--collector.stat_statements",
@@ -93,4 +94,26 @@ fn nothing_is_missing_on_15() -> Result {
 #[test]
 fn nothing_is_missing_on_18() -> Result {
     compare(18)
+}
+
+/// What published dashboards ask for and the peer shows no more, beside today's names.
+#[test]
+fn names_of_old() -> Result {
+    let server = Server::start(18, &[])?.with_bed()?;
+    let exporter = Exporter::start(&server.dsn("watcher", "shop"), &["--compat.old-names"])?;
+    let page = exporter.page()?;
+    assert_eq!(page.failed(), Vec::<&str>::new(), "{}", exporter.log());
+    for (old, now) in [
+        ("pg_database_size", "pg_database_size_bytes"),
+        ("pg_replication_lag", "pg_replication_lag_seconds"),
+        ("pg_stat_bgwriter_buffers_alloc", "pg_stat_bgwriter_buffers_alloc_total"),
+        ("pg_stat_bgwriter_buffers_backend", "pg_stat_bgwriter_buffers_backend_total"),
+        ("pg_stat_bgwriter_checkpoint_sync_time", "pg_stat_bgwriter_checkpoint_sync_time_total"),
+        ("pg_stat_statements_calls", "pg_stat_statements_calls_total"),
+        ("pg_stat_statements_total_time_seconds", "pg_stat_statements_seconds_total"),
+    ] {
+        assert!(page.find(old, &[]).is_some(), "{old}");
+        assert_eq!(page.find(old, &[]), page.find(now, &[]), "{old}");
+    }
+    Ok(())
 }

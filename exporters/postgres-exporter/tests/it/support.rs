@@ -2,10 +2,10 @@
 
 use exporter_testkit::fixture::TempDir;
 use exporter_testkit::ports::{self, Port};
+use exporter_testkit::postgres::{hand_over, program, unprivileged};
 use exporter_testkit::process::{self, Process};
 use exporter_testkit::wait::{self, LONG};
-use exporter_testkit::{Error, Result, http, tools};
-use std::path::PathBuf;
+use exporter_testkit::{Error, Result, http};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
@@ -26,31 +26,10 @@ pub(crate) struct Server {
     args: Vec<String>,
 }
 
-fn program(major: u32, name: &str) -> Result<PathBuf> {
-    let path = tools::workspace_root().join(format!("target/tools/postgres/{major}/native/bin/{name}"));
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(Error::new(format!("PostgreSQL {major} is missing: run `cargo xtask setup`")))
-}
-
-/// PostgreSQL refuses to run as root; as nobody it may still read where the build is.
-fn unprivileged(program: PathBuf) -> Command {
-    if !rustix::process::geteuid().is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    command.args(["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]).arg(program);
-    command
-}
-
 impl Server {
     pub(crate) fn start(major: u32, settings: &[&str]) -> Result<Server> {
         let dir = TempDir::new()?;
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(dir.path(), Some(65534), Some(65534))?;
-        }
+        hand_over(dir.path())?;
         let data = dir.path().join("data");
         process::run(
             unprivileged(program(major, "initdb")?)
@@ -113,6 +92,10 @@ impl Server {
 
     pub(crate) fn address(&self) -> String {
         self.port.address()
+    }
+
+    pub(crate) fn port(&self) -> &Port {
+        &self.port
     }
 
     pub(crate) fn session(&self, database: &str) -> Result<Session> {
@@ -221,6 +204,14 @@ impl Exporter {
 
     pub(crate) fn log(&self) -> String {
         self.process.stderr()
+    }
+
+    /// Resident memory, in kB.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.ok_or_else(|| Error::new("no VmRSS"))
     }
 
     pub(crate) fn until(&self, what: &str, mut ready: impl FnMut(&Page) -> bool) -> Result<Page> {
