@@ -24,10 +24,6 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn new(flags: &[(&str, &str)]) -> Self {
-        Self::make(flags, None)
-    }
-
     /// With a file of targets; `ENDPOINT` in it is the fake's, with keys and short deadlines.
     pub(crate) fn with_file(server: &FakeS3, file: &str) -> Self {
         Self::with_file_and(server, file, &[])
