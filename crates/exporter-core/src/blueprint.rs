@@ -29,9 +29,14 @@ impl Blueprint {
     fn fingerprint(&self) -> Vec<String> {
         let mut parts = vec![self.exporter.name.to_owned(), self.name.clone(), self.path.clone()];
         parts.extend(self.settings.fingerprint());
-        let files = (self.exporter.flags)().into_iter().filter(|flag| flag.file).map(|flag| flag.name);
-        for path in files.map(|name| self.settings.text(name)).filter(|path| !path.is_empty()) {
-            parts.push(std::fs::read_to_string(path).unwrap_or_else(|error| error.to_string()));
+        for flag in (self.exporter.flags)().iter().filter(|flag| flag.file) {
+            let paths: Vec<&str> = match self.settings.list(flag.name) {
+                [] => vec![self.settings.text(flag.name)],
+                given => given.iter().map(String::as_str).collect(),
+            };
+            for path in paths.into_iter().filter(|path| !path.is_empty()) {
+                parts.push(std::fs::read_to_string(path).unwrap_or_else(|error| error.to_string()));
+            }
         }
         parts
     }

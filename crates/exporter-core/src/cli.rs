@@ -38,6 +38,13 @@ pub fn common_flags() -> Vec<Flag> {
     ]
 }
 
+/// For the programs of one exporter; the all-in-one's `--config.file` is another kind of file.
+pub(crate) const CONFIG: Flag = Flag::value(
+    "config",
+    "",
+    "YAML file with any of these flags, as NAME: VALUE; the command line comes first.",
+);
+
 /// How parsing the command line ended, if not with flags.
 #[derive(Debug)]
 pub(crate) enum Exit {
@@ -103,6 +110,21 @@ impl CommandLine {
             .allow_hyphen_values(true);
         self.command = self.command.subcommand(Command::new(name).about(about).arg(arguments));
         self
+    }
+
+    /// What was set, and beneath it what the file of `--config` sets, if one is named. Read anew at each call.
+    pub(crate) fn with_file(&self, given: &Settings) -> Result<Settings, ConfigError> {
+        let path = given.text(CONFIG.name());
+        let mut settings = given.clone();
+        if !path.is_empty() && self.flags.iter().any(|flag| flag.name == CONFIG.name()) {
+            let named = |error: &dyn std::fmt::Display| ConfigError::new(format!("--config={path}: {error}"));
+            let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+            let entries = crate::config::parse_flags(&text).map_err(|error| named(&error))?;
+            let file =
+                Settings::new(&self.flags, &self.collectors, entries).map_err(|error| named(&error))?;
+            settings.fill(file);
+        }
+        Ok(settings)
     }
 
     /// Parses; returns what was set, and the subcommand if there is one.

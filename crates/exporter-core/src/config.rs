@@ -28,6 +28,16 @@ impl ConfigFile {
     }
 }
 
+/// A file of one exporter's flags: a map of names, without dashes, and values. A list's values are a list.
+pub(crate) fn parse_flags(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let file: Option<UniqueMap<Setting>> =
+        serde_yaml::from_str(text).map_err(|error| ConfigError::new(error.to_string()))?;
+    let entries = file.map(|map| map.0).unwrap_or_default().into_iter();
+    Ok(entries
+        .flat_map(|(name, setting)| setting.0.into_iter().map(move |value| (name.clone(), value)))
+        .collect())
+}
+
 /// A map in the order of the file, in which a key that stands twice is an error.
 #[derive(Debug)]
 pub(crate) struct UniqueMap<V>(pub(crate) Vec<(String, V)>);
@@ -117,6 +127,25 @@ mod tests {
         assert_eq!((kind.as_str(), instances.len()), ("node", 2));
         assert_eq!(instances[1].0[1].1.0, ["x", "y"]);
         assert_eq!(instances[1].0[2].1.0, ["3"]);
+    }
+
+    #[test]
+    fn a_file_of_flags() {
+        let flags =
+            parse_flags("# nothing else\nlog.level: debug\ncollector.wifi: false\ndirs: [x, y]\n").unwrap();
+        let flags: Vec<_> = flags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(
+            flags,
+            [("log.level", "debug"), ("collector.wifi", "false"), ("dirs", "x"), ("dirs", "y")]
+        );
+        assert_eq!(parse_flags("").unwrap(), []);
+        assert_eq!(parse_flags("# only words\n").unwrap(), []);
+        for (bad, expected) in
+            [("a: 1\na: 2\n", "\"a\" stands here twice"), ("- a\n", "a map"), ("a: {b: 1}\n", "line 1")]
+        {
+            let error = parse_flags(bad).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -185,6 +185,13 @@ impl Settings {
         Self { shared: Shared::default(), ..self.clone() }
     }
 
+    /// Takes over what is not set yet.
+    pub(crate) fn fill(&mut self, other: Settings) {
+        for (name, values) in other.values {
+            self.values.entry(name).or_insert(values);
+        }
+    }
+
     /// Whether it was set, to whatever.
     pub fn is_set(&self, name: &str) -> bool {
         self.values.contains_key(name)

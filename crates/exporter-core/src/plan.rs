@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::blueprint::{self, Blueprint, hostname};
-use crate::cli::{Call, CommandLine, Exit, common_flags};
+use crate::cli::{CONFIG, Call, CommandLine, Exit, common_flags};
 use crate::exporter::{ConfigError, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
 use crate::http::{App, AppOptions};
@@ -52,24 +52,34 @@ pub(crate) struct Plan {
 pub(crate) fn standalone(
     exporter: &'static Exporter,
     program: &'static str,
+    peer: Option<&'static str>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
     let collectors = (exporter.collectors)();
     let mut flags = common_flags();
     flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
     flags.push(DISABLE_DEFAULTS);
-    flags.extend((exporter.flags)());
+    let own = (exporter.flags)();
+    // A peer may have a flag of that name; then it is the peer's.
+    if own.iter().all(|flag| flag.name() != CONFIG.name()) {
+        flags.push(CONFIG);
+    }
+    flags.extend(own);
     let line = CommandLine::new(program, exporter.about, flags, collectors)
         .subcommand(HEALTH, HEALTH_ABOUT)
         .subcommand(CHECK, CHECK_ABOUT);
-    let (settings, check) = parsed(&line, arguments, &[], "web.config.file")?;
+    let Parsed { given, settings, check } = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
     if !path.starts_with('/') || path == "/" {
         return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
     }
     let default_listen = format!(":{}", exporter.default_port);
-    let blueprint = Blueprint::new(exporter, hostname(), path, settings.clone());
-    let plan = plan(program, None, default_listen, &settings, Box::new(move || Ok(vec![blueprint.clone()])))?;
+    // A reload reads the file again; where to listen stays as it was.
+    let blueprints = move || {
+        let settings = line.with_file(&given)?;
+        Ok(vec![Blueprint::new(exporter, hostname(), path.clone(), settings)])
+    };
+    let plan = plan((program, peer), None, default_listen, &settings, Box::new(blueprints))?;
     if check { Err(fine()) } else { Ok(plan) }
 }
 
@@ -85,7 +95,7 @@ pub(crate) fn all_in_one(
     for subcommand in program.subcommands {
         line = line.subcommand(subcommand.name, subcommand.about);
     }
-    let (settings, check) = parsed(&line, arguments, program.subcommands, "config.file")?;
+    let Parsed { settings, check, .. } = parsed(&line, arguments, program.subcommands, "config.file")?;
     let file = settings.text("config.file").to_owned();
     let blueprints: Blueprints = match file.as_str() {
         "" => {
@@ -95,19 +105,28 @@ pub(crate) fn all_in_one(
         _ => Box::new(move || blueprint::configured(program, &file)),
     };
     let own_path = Some("/metrics".to_owned());
-    let plan = plan(program.program, own_path, program.default_listen.to_owned(), &settings, blueprints)?;
+    let plan =
+        plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
     if check { Err(fine()) } else { Ok(plan) }
 }
 
-/// Parses the command line, does what a subcommand says, and switches the log on. The second value says that the
-/// configuration is only to be checked: with the flags that stand before or behind `check-config`, or one file, which is
-/// then taken for `file_flag`.
+/// What the command line and the environment say.
+struct Parsed {
+    given: Settings,
+    /// The same with what a file of `--config` adds.
+    settings: Settings,
+    /// The configuration is only to be checked.
+    check: bool,
+}
+
+/// Parses the command line, does what a subcommand says, and switches the log on. What is checked is what the flags that
+/// stand before or behind `check-config` say, or one file, which is then taken for `file_flag`.
 fn parsed(
     line: &CommandLine,
     arguments: impl IntoIterator<Item = OsString>,
     known: &[Subcommand],
     file_flag: &str,
-) -> Result<(Settings, bool), Exit> {
+) -> Result<Parsed, Exit> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut check = arguments.get(1).is_some_and(|first| first == CHECK);
     if check {
@@ -120,7 +139,7 @@ fn parsed(
             *file = flag;
         }
     }
-    let (settings, subcommand) = line.parse(arguments)?;
+    let (given, subcommand) = line.parse(arguments)?;
     match subcommand {
         Some((name, arguments)) if name == CHECK && arguments.is_empty() => check = true,
         Some((name, _)) if name == CHECK => {
@@ -128,10 +147,11 @@ fn parsed(
         }
         other => subcommands(other, known)?,
     }
+    let settings = line.with_file(&given)?;
     let level = settings.text("log.level");
     // The one line that a check prints is its result; the level is still checked.
     log::init(if check && level == "info" { "error" } else { level }, settings.text("log.format"))?;
-    Ok((settings, check))
+    Ok(Parsed { given, settings, check })
 }
 
 fn fine() -> Exit {
@@ -142,7 +162,7 @@ fn fine() -> Exit {
 type Blueprints = Box<dyn Fn() -> Result<Vec<Blueprint>, ConfigError> + Send + Sync>;
 
 fn plan(
-    program: &'static str,
+    (program, peer): (&'static str, Option<&'static str>),
     own_path: Option<String>,
     default_listen: String,
     settings: &Settings,
@@ -163,6 +183,9 @@ fn plan(
     let instances = blueprint::build(&blueprints()?, &[])?;
     let mut app = App::new(options, instances)
         .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
+    if let Some(peer) = peer {
+        app.own.also_as(peer);
+    }
     match settings.text("web.config.file") {
         "" => {}
         file => {

@@ -30,7 +30,17 @@ pub fn standalone_with(
     program: &'static str,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
-    end(program, plan::standalone(exporter, program, arguments).and_then(execute))
+    end(program, plan::standalone(exporter, program, None, arguments).and_then(execute))
+}
+
+/// The same, and its reloads are told under its peer's name too.
+pub fn standalone_for(
+    exporter: &'static Exporter,
+    program: &'static str,
+    peer: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
+    end(program, plan::standalone(exporter, program, Some(peer), arguments).and_then(execute))
 }
 
 /// Runs several exporters in one process, as a config file says or as they discover themselves.

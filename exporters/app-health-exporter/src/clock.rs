@@ -20,6 +20,27 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+pub(crate) fn rfc3339(seconds: f64) -> String {
+    let millis = (seconds.max(0.0) * 1000.0) as i64;
+    let (day, rest) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    let (year, month, date) = civil(day);
+    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
+    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", rest % 1000)
+}
+
+/// The date of a day since 1970: the reverse of [`days`].
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year + era * 400 + i64::from(month <= 2), month, of_year - (153 * shifted + 2) / 5 + 1)
+}
+
 /// An HTTP date: `Tue, 15 Nov 1994 12:45:26 GMT`.
 pub(crate) fn http_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] =
@@ -132,6 +153,17 @@ mod tests {
         for bad in ["", "yesterday", "2024-13-01", "2024-01-15T25:00:00Z", "2024-01-15T10:30:00+99", "NaN"] {
             assert_eq!(timestamp(bad, 0), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn written_and_read_again() {
+        for seconds in [0.0, 951_782_400.25, 1_705_314_600.5, 4_102_444_799.999] {
+            assert_eq!(
+                timestamp(&rfc3339(seconds), 0).map(|s| (s * 1000.0).round()),
+                Some((seconds * 1000.0).round())
+            );
+        }
+        assert_eq!(rfc3339(1_795_206_896.0), "2026-11-20T20:34:56.000Z");
     }
 
     proptest::proptest! {

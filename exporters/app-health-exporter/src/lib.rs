@@ -7,9 +7,12 @@ mod clock;
 mod config;
 mod context;
 mod net;
+mod peer;
 mod probe;
 mod settings;
 mod watch;
+
+pub use peer::{NAME as PEER, arguments};
 
 use exporter_core::Exporter;
 

@@ -2,11 +2,12 @@
 
 use exporter_core::probe::{ProbeSpec, TargetPolicy};
 use exporter_core::{Collector, ConfigError, Flag, Settings, SourceSpec};
-use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::modules::Modules;
 use crate::config::values::Size;
 use crate::context::Context;
+use crate::probe::{History, Service};
 use crate::{check, probe};
 
 pub(crate) fn flags() -> Vec<Flag> {
@@ -14,15 +15,20 @@ pub(crate) fn flags() -> Vec<Flag> {
         Flag::list(
             "config.file",
             "Modules of /probe: blackbox_exporter's or json_exporter's file; give it again for more.",
-        ),
-        Flag::value("checks.file", "", "YAML file of checks, logs, files, heartbeats and objectives."),
+        )
+        .file(),
+        Flag::value("checks.file", "", "YAML file of checks, logs, files, heartbeats and objectives.").file(),
         Flag::list("probe.allow", "Targets /probe may ask: a name, *.domain or a network, each with :PORT."),
         Flag::value("probe.max-body", "10MB", "Bytes of a body that are kept to be looked at."),
-        // The peers' flags that have nothing to do here.
-        Flag::value("timeout-offset", "0.5", "Accepted; the core keeps half a second.").hidden(),
-        Flag::value("history.limit", "100", "Accepted; failures are told by probe_failure_reason.").hidden(),
-        Flag::value("log.prober", "info", "Accepted; see log.level.").hidden(),
-        Flag::switch("config.enable-auto-reload", false, "Accepted.").hidden(),
+        Flag::value(
+            "timeout-offset",
+            "0.5",
+            "Seconds that a probe leaves of the scrape's timeout, from 0.5 on.",
+        ),
+        Flag::value("history.limit", "100", "Probes that /logs tells of, and as many failures beyond them."),
+        Flag::value("log.prober", "info", "`debug` writes a line to the log for each probe."),
+        // The peer's that have nothing to do here.
+        Flag::switch("config.enable-auto-reload", false, "Without effect: send SIGHUP.").hidden(),
         Flag::value("config.auto-reload-interval", "30", "Accepted.").hidden(),
     ]
 }
@@ -39,6 +45,15 @@ fn context(settings: &Settings) -> Result<Context, ConfigError> {
     Ok(Context::new(policy, size.0))
 }
 
+/// The seconds beyond the half that the core leaves anyway.
+fn offset(settings: &Settings) -> Result<Duration, ConfigError> {
+    let text = settings.text("timeout-offset");
+    let seconds = text.parse().ok().and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
+    let seconds =
+        seconds.ok_or_else(|| ConfigError::new(format!("--timeout-offset={text}: write seconds")))?;
+    Ok(seconds.saturating_sub(Duration::from_millis(500)))
+}
+
 pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError> {
     let modules = match settings.list("config.file") {
         [] => Modules::built_in()?,
@@ -53,7 +68,19 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
             );
         }
     }
-    Ok(vec![probe::spec(settings, context(settings)?, Arc::new(modules))])
+    if settings.switch("config.enable-auto-reload") {
+        tracing::warn!("--config.enable-auto-reload has no effect: send SIGHUP, or POST to /-/reload");
+    }
+    // More would be no history but a leak.
+    let limit: usize = settings.number("history.limit")?;
+    let service = Service {
+        modules,
+        context: context(settings)?,
+        history: History::new(limit.min(10_000)),
+        offset: offset(settings)?,
+        is_logged: settings.text("log.prober") == "debug",
+    };
+    Ok(vec![probe::spec(settings, service)])
 }
 
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {

@@ -16,7 +16,7 @@ use super::route::text;
 use super::under_way::Form;
 use super::{App, HttpResponse, Instance};
 use crate::build;
-use crate::probe::{ProbeError, Probes};
+use crate::probe::{Parameters, ProbeError, Probes, parameter};
 use crate::registry::{Filter, Registry};
 
 /// Prometheus says by this header how long it will wait.
@@ -92,7 +92,28 @@ impl App {
             Ok(place) => place,
             Err(error) => return refused(error),
         };
+        if probes.is_explained() && parameter(&parameters, "debug") == Some("true") {
+            return self.explain(probes, &parameters, &registry, deadline).await;
+        }
         self.registry_page(&registry, |_| {}, request, deadline, 0).await
+    }
+
+    /// What a probe found, for people.
+    async fn explain(
+        &self,
+        probes: &Probes,
+        parameters: &Parameters,
+        registry: &Registry,
+        deadline: Instant,
+    ) -> HttpResponse {
+        let all = Filter::default();
+        let collected = registry.collect(&all, deadline).await;
+        let written = self.encode((Format::Text, false), |encoder| {
+            let options = Options { family_cap: self.family_cap, ..Options::new(Format::Text) };
+            collected.write(&[], options, &mut encoder.assembly, &mut encoder.text);
+        });
+        let page = String::from_utf8_lossy(written.as_deref().unwrap_or_default()).into_owned();
+        text(StatusCode::OK, probes.explain(parameters, &page).unwrap_or(page))
     }
 
     async fn registry_page(

@@ -90,6 +90,21 @@ impl OwnMetrics {
         Self { registry, ..own }
     }
 
+    /// Its reloads are told under another program's name too: alerts of the program it stands in for ask for it.
+    pub(crate) fn also_as(&mut self, program: &str) {
+        let prefix = program.replace('-', "_");
+        self.registry.register(
+            format!("{prefix}_config_last_reload_successful"),
+            "Whether the configuration was good when it was last loaded",
+            self.reload_successful.clone(),
+        );
+        self.registry.register(
+            format!("{prefix}_config_last_reload_success_timestamp_seconds"),
+            "When a good configuration was last loaded, in seconds since 1970",
+            self.reload_time.clone(),
+        );
+    }
+
     /// A configuration was loaded, or was not.
     pub(crate) fn reloaded(&self, good: bool) {
         self.reload_successful.set(i64::from(good));

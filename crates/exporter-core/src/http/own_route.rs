@@ -9,6 +9,7 @@ use tokio::time::timeout_at;
 use super::metrics::budget;
 use super::route::text;
 use super::{App, HttpResponse};
+use crate::probe::Probes;
 use crate::route::{Answer, Route, RouteRequest};
 use crate::secret::Secret;
 
@@ -16,7 +17,8 @@ impl App {
     /// The route at this path, and what follows its own path.
     pub(crate) fn route(&self, path: &str) -> Option<(Route, String)> {
         self.instances().iter().find_map(|instance| {
-            instance.registry.routes().iter().find_map(|route| {
+            let of_probes = instance.probes.iter().flat_map(Probes::routes);
+            instance.registry.routes().iter().chain(of_probes).find_map(|route| {
                 let rest = path.strip_prefix(&instance.beside(route.path))?;
                 let fits = if route.path.ends_with('/') { !rest.is_empty() } else { rest.is_empty() };
                 fits.then(|| (route.clone(), decoded(rest)))

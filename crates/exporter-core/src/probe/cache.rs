@@ -1,13 +1,14 @@
 //! The registries of targets that were asked for lately.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Parameters, ProbeSpec};
 use crate::exporter::ConfigError;
 use crate::registry::Registry;
+use crate::route::Route;
 
 /// A target nobody asks for is let go after this, with its connections.
 const IDLE: Duration = Duration::from_secs(300);
@@ -52,9 +53,40 @@ pub struct Probes {
 }
 
 #[derive(Debug)]
-struct Target {
-    registry: Arc<Registry>,
-    used: Instant,
+enum Target {
+    Kept {
+        registry: Arc<Registry>,
+        used: Instant,
+    },
+    /// Lives while somebody probes it; probes that meet share a run all the same.
+    Fleeting(Weak<Registry>),
+}
+
+impl Target {
+    fn is_alive(&self, now: Instant) -> bool {
+        match self {
+            Target::Kept { used, .. } => now.duration_since(*used) < IDLE,
+            Target::Fleeting(registry) => registry.strong_count() > 0,
+        }
+    }
+
+    /// The registry, for one more use.
+    fn used(&mut self, now: Instant) -> Option<Arc<Registry>> {
+        match self {
+            Target::Kept { registry, used } => {
+                *used = now;
+                Some(registry.clone())
+            }
+            Target::Fleeting(registry) => registry.upgrade(),
+        }
+    }
+
+    fn last_use(&self) -> Option<Instant> {
+        match self {
+            Target::Kept { used, .. } => Some(*used),
+            Target::Fleeting(_) => None,
+        }
+    }
 }
 
 impl Probes {
@@ -66,6 +98,19 @@ impl Probes {
     /// Where probes are asked for.
     pub fn path(&self) -> &'static str {
         self.spec.path
+    }
+
+    pub(crate) fn routes(&self) -> &[Route] {
+        &self.spec.routes
+    }
+
+    pub(crate) fn explain(&self, given: &Parameters, page: &str) -> Option<String> {
+        self.spec.explain.as_ref().map(|explain| explain(given, page))
+    }
+
+    /// Whether `debug=true` is answered.
+    pub(crate) fn is_explained(&self) -> bool {
+        self.spec.explain.is_some()
     }
 
     /// Targets that are kept now.
@@ -87,21 +132,24 @@ impl Probes {
         let key: Vec<_> = self.spec.parameters.iter().map(value).collect();
         let now = Instant::now();
         let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        targets.retain(|_, target| now.duration_since(target.used) < IDLE);
-        if let Some(target) = targets.get_mut(&key) {
-            target.used = now;
-            return Ok(target.registry.clone());
+        targets.retain(|_, target| target.is_alive(now));
+        if let Some(registry) = targets.get_mut(&key).and_then(|target| target.used(now)) {
+            return Ok(registry);
         }
         let known: Vec<_> =
             given.iter().filter(|(name, _)| self.spec.parameters.contains(&name.as_str())).cloned().collect();
         let registry = Arc::new(Registry::new(self.namespace, (self.spec.make)(&known)?)?);
         if targets.len() >= MAX_TARGETS
             && let Some(oldest) =
-                targets.iter().min_by_key(|(_, target)| target.used).map(|(key, _)| key.clone())
+                targets.iter().min_by_key(|(_, target)| target.last_use()).map(|(key, _)| key.clone())
         {
             targets.remove(&oldest);
         }
-        targets.insert(key, Target { registry: registry.clone(), used: now });
+        let target = match self.spec.is_kept {
+            true => Target::Kept { registry: registry.clone(), used: now },
+            false => Target::Fleeting(Arc::downgrade(&registry)),
+        };
+        targets.insert(key, target);
         Ok(registry)
     }
 
@@ -123,6 +171,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn probes() -> (Probes, Arc<AtomicUsize>) {
+        let (spec, made) = spec();
+        (Probes::new("test", spec), made)
+    }
+
+    fn spec() -> (ProbeSpec, Arc<AtomicUsize>) {
         let made = Arc::new(AtomicUsize::new(0));
         let spec = ProbeSpec::new("/probe", &["target", "module"], {
             let made = made.clone();
@@ -134,7 +187,7 @@ mod tests {
                 }
             }
         });
-        (Probes::new("test", spec), made)
+        (spec, made)
     }
 
     fn target(probes: &Probes, pairs: &[(&str, &str)]) -> Result<Arc<Registry>, ProbeError> {
@@ -150,6 +203,18 @@ mod tests {
         assert!(!Arc::ptr_eq(&a, &target(&probes, &[("target", "a"), ("module", "m")]).unwrap()));
         assert_eq!((made.load(Ordering::SeqCst), probes.len()), (2, 2));
         assert!(matches!(target(&probes, &[]), Err(ProbeError::BadRequest(_))));
+    }
+
+    #[test]
+    fn a_fleeting_target_is_shared_and_let_go() {
+        let (spec, made) = spec();
+        let probes = Probes::new("test", spec.fleeting());
+        let a = target(&probes, &[("target", "a")]).unwrap();
+        assert!(Arc::ptr_eq(&a, &target(&probes, &[("target", "a")]).unwrap()));
+        drop(a);
+        target(&probes, &[("target", "b")]).unwrap();
+        target(&probes, &[("target", "a")]).unwrap();
+        assert_eq!((made.load(Ordering::SeqCst), probes.len()), (3, 1));
     }
 
     #[test]

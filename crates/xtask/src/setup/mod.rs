@@ -44,6 +44,16 @@ const PACKAGES: &[Package] = &[
         brings: Brings::Program("dnsmasq"),
         why: "app-health-exporter's probes of a name server",
     },
+    Package {
+        name: "dbus-daemon",
+        brings: Brings::Program("dbus-daemon"),
+        why: "the bus of node-exporter's test of systemd",
+    },
+    Package {
+        name: "systemd",
+        brings: Brings::Program("systemctl"),
+        why: "node-exporter's test of systemd; it does not run on this machine by that",
+    },
     Package { name: "docker.io", brings: Brings::Program("dockerd"), why: "the compose test" },
     // Where docker.io brings the client itself, there is no such package.
     Package { name: "docker-cli", brings: Brings::Program("docker"), why: "the compose test" },

@@ -150,6 +150,8 @@ pub(crate) struct Heartbeat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeartbeatServer {
+    /// An address of its own, where who may report is not who may scrape.
+    #[serde(default)]
     pub(crate) listen: String,
     pub(crate) state: Option<PathBuf>,
     #[serde(deserialize_with = "secret", default)]

@@ -21,8 +21,11 @@ pub(crate) struct Modules {
 
 #[derive(Debug)]
 pub(crate) struct Module {
+    pub(crate) name: String,
     pub(crate) timeout: Duration,
     pub(crate) prober: Prober,
+    /// As it is written, without what may be secret.
+    pub(crate) shown: String,
     /// Loaded once for all targets, and again when a file of it changes.
     pub(crate) tls: crate::net::tls::TlsCell,
 }
@@ -76,6 +79,14 @@ impl Modules {
         }
     }
 
+    /// All of them, without what may be secret.
+    pub(crate) fn shown(&self) -> String {
+        let indented = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
+        let modules =
+            self.by_name.iter().map(|(name, module)| format!("  {name}:\n{}", indented(&module.shown)));
+        format!("modules:\n{}", modules.collect::<String>())
+    }
+
     /// Modules that carry credentials.
     pub(crate) fn with_credentials(&self) -> impl Iterator<Item = &str> {
         self.by_name.iter().filter_map(|(name, module)| {
@@ -97,8 +108,12 @@ impl Modules {
         let line = |error: serde_yaml::Error| ConfigError::new(error.to_string().replace('\n', " "));
         let file: File = serde_yaml::from_str(text).map_err(line)?;
         for (name, value) in file.modules {
-            let module =
+            let mut masked = value.clone();
+            super::masked::mask(&mut masked);
+            let (timeout, prober) =
                 module(value).map_err(|error| ConfigError::new(format!("module {name}: {error}")))?;
+            let shown = serde_yaml::to_string(&masked).map_err(line)?;
+            let module = Module { name: name.clone(), timeout, prober, shown, tls: Default::default() };
             if let Prober::Refused(why) = &module.prober {
                 tracing::warn!(module = name, why, "this module will be refused");
             }
@@ -110,18 +125,15 @@ impl Modules {
     }
 }
 
-fn module(value: Value) -> Result<Module, String> {
+fn module(value: Value) -> Result<(Duration, Prober), String> {
     let is_json = value.get("metrics").is_some() && value.get("prober").is_none();
     if is_json {
         let json = JsonModule::parse(value)?;
-        return Ok(match json.http_client_config.refused() {
-            Some(why) => refused(why),
-            None => Module {
-                timeout: Duration::MAX,
-                prober: Prober::Json(Box::new(json)),
-                tls: Default::default(),
-            },
-        });
+        let prober = match json.http_client_config.refused() {
+            Some(why) => Prober::Refused(why),
+            None => Prober::Json(Box::new(json)),
+        };
+        return Ok((Duration::MAX, prober));
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -174,11 +186,7 @@ fn module(value: Value) -> Result<Module, String> {
         }
     };
     let timeout = if raw.timeout.0.is_zero() { Duration::MAX } else { raw.timeout.0 };
-    Ok(Module { timeout, prober, tls: Default::default() })
-}
-
-fn refused(why: String) -> Module {
-    Module { timeout: Duration::MAX, prober: Prober::Refused(why), tls: Default::default() }
+    Ok((timeout, prober))
 }
 
 const IP: &[&str] = &["preferred_ip_protocol", "ip_protocol_fallback"];

@@ -92,7 +92,7 @@ pub(super) async fn run(
         Ok(Err(failure)) => Err(failure),
         Err(after) => Err(trace.stage.timeout(after)),
     };
-    put_address(page, trace.lookup, trace.address);
+    put_address(probe, page, trace.lookup, trace.address);
     for (phase, took) in [("connect", trace.connect), ("request", trace.request), ("resolve", trace.lookup)] {
         page.put(&PHASES, [&phase], took.as_secs_f64());
     }

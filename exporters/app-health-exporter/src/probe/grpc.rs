@@ -82,7 +82,7 @@ pub(super) async fn run(
             Err(trace.stage.timeout(after))
         }
     };
-    put_address(page, trace.lookup, trace.address);
+    put_address(probe, page, trace.lookup, trace.address);
     page.put(&PHASES, [&"check"], trace.check.as_secs_f64());
     page.put(&PHASES, [&"resolve"], trace.lookup.as_secs_f64());
     page.put(&SSL, [], trace.is_tls);
@@ -91,6 +91,7 @@ pub(super) async fn run(
         page.put(&RESPONSE, [state], trace.state == Some(at));
     }
     if let Some(facts) = &trace.facts {
+        tls_facts::note(probe, facts);
         tls_facts::put_without_chain(page, facts);
     }
     result

@@ -80,7 +80,8 @@ pub(super) async fn run(
         Ok(Err(failure)) => Err(failure),
         Err(after) => Err(trace.stage.timeout(after)),
     };
-    put(page, &trace, by_regex);
+    put(probe, page, &trace, by_regex);
+    note(probe, options, &trace);
     result
 }
 
@@ -201,8 +202,26 @@ fn headers(options: &Http, headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-fn put(page: &mut Page, trace: &Trace, by_regex: bool) {
-    put_address(page, trace.lookup, trace.address);
+fn note(probe: &Probe, options: &Http, trace: &Trace) {
+    if let Some(facts) = &trace.facts {
+        tls_facts::note(probe, facts);
+    }
+    if trace.status > 0 {
+        probe.note(format!(
+            "{} answered with status {} by {:?} after {:?}, {} redirects, {} bytes of body in {:?}",
+            options.method,
+            trace.status,
+            trace.version.unwrap_or_default(),
+            trace.processing,
+            trace.redirects,
+            trace.body_bytes,
+            trace.transfer
+        ));
+    }
+}
+
+fn put(probe: &Probe, page: &mut Page, trace: &Trace, by_regex: bool) {
+    put_address(probe, page, trace.lookup, trace.address);
     page.put(&BY_REGEX, [], by_regex);
     let phases: [(&str, Duration); 5] = [
         ("connect", trace.connect),

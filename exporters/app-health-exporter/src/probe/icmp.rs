@@ -58,7 +58,7 @@ pub(super) async fn run(
         Ok(result) => result,
         Err(after) => Err(trace.stage.timeout(after)),
     };
-    put_address(page, trace.lookup, trace.address);
+    put_address(probe, page, trace.lookup, trace.address);
     for (phase, took) in [("resolve", trace.lookup), ("rtt", trace.rtt), ("setup", trace.setup)] {
         page.put(&PHASES, [&phase], took.as_secs_f64());
     }

@@ -3,6 +3,7 @@
 pub(crate) mod dns;
 mod dns_message;
 mod grpc;
+mod history;
 mod http;
 mod icmp;
 mod json;
@@ -10,13 +11,18 @@ mod socket;
 mod tcp;
 mod tls_facts;
 
+pub(crate) use history::{History, shown};
+
 use exporter_core::probe::{ProbeError, ProbeSpec, parameter};
 use exporter_core::{
-    BoxedSource, CollectFuture, Collector, Desc, Family, Page, Scrape, Settings, Sink, Source, SourceSpec,
+    Answer, BoxedSource, CollectFuture, Collector, Desc, Family, Page, Route, RouteRequest, Scrape, Settings,
+    Sink, Source, SourceSpec,
 };
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use history::Record;
 
 use crate::config::modules::{Module, Modules, Prober};
 use crate::context::Context;
@@ -44,19 +50,33 @@ pub(crate) fn collectors() -> Vec<&'static Collector> {
     vec![&http::HTTP, &tcp::TCP, &tcp::UNIX, &dns::DNS, &icmp::ICMP, &grpc::GRPC, &json::JSON]
 }
 
-/// The path and its parameters.
-pub(crate) fn spec(settings: &Settings, context: Context, modules: Arc<Modules>) -> ProbeSpec {
+/// What all probes of one instance share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) modules: Modules,
+    pub(crate) context: Context,
+    pub(crate) history: History,
+    /// Left of the scrape's timeout, beyond what the core leaves.
+    pub(crate) offset: Duration,
+    /// Each probe has a line in the log.
+    pub(crate) is_logged: bool,
+}
+
+/// The paths and their parameters.
+pub(crate) fn spec(settings: &Settings, service: Service) -> ProbeSpec {
+    let service = Arc::new(service);
     let off: Vec<&'static str> = collectors()
         .into_iter()
         .filter(|prober| !settings.enabled(prober))
         .map(|prober| prober.name)
         .collect();
-    ProbeSpec::new("/probe", &["target", "module", "hostname"], move |parameters| {
+    let (history, explained, shown) = (service.clone(), service.clone(), service.clone());
+    let spec = ProbeSpec::new("/probe", &["target", "module", "hostname"], move |parameters| {
         let bad = |why: String| ProbeError::BadRequest(why);
         let target = parameter(parameters, "target").filter(|target| !target.is_empty());
         let target = target.ok_or_else(|| bad("Target parameter is missing".to_owned()))?;
         let name = parameter(parameters, "module");
-        let module = modules.find(name);
+        let module = service.modules.find(name);
         let module = module.ok_or_else(|| bad(format!("Unknown module {:?}", name.unwrap_or("http_2xx"))))?;
         let collector = match &module.prober {
             Prober::Http(_) => &http::HTTP,
@@ -75,10 +95,58 @@ pub(crate) fn spec(settings: &Settings, context: Context, modules: Arc<Modules>)
             module,
             target: target.to_owned(),
             hostname: parameter(parameters, "hostname").filter(|name| !name.is_empty()).map(str::to_owned),
-            context: context.clone(),
+            context: service.context.clone(),
+            notes: Mutex::default(),
         });
-        Ok(vec![SourceSpec::new([collector], move || Ok(BoxedSource::new(ProbeSource(probe.clone()))))])
-    })
+        let service = service.clone();
+        let make =
+            move || Ok(BoxedSource::new(ProbeSource { probe: probe.clone(), service: service.clone() }));
+        Ok(vec![SourceSpec::new([collector], make)])
+    });
+    spec.fleeting()
+        .explained_by(move |parameters, page| {
+            let (target, name) = (parameter(parameters, "target"), parameter(parameters, "module"));
+            let module = explained.modules.find(name);
+            let record =
+                module.and_then(|module| explained.history.of(&module.name, target.unwrap_or_default()));
+            explained.explain(record.as_ref(), Some(page))
+        })
+        .with_route(Route::get("/logs", move |request: RouteRequest| {
+            let answer = history.logs(&request);
+            async move { answer }
+        }))
+        .with_route(Route::get("/config", move |_| {
+            let answer = Answer::text(200, shown.modules.shown());
+            async move { answer }
+        }))
+}
+
+impl Service {
+    fn logs(&self, request: &RouteRequest) -> Answer {
+        let (id, target) = (request.parameter("id"), request.parameter("target"));
+        let record = match (id, target) {
+            (None, None) => return Answer::text(200, self.history.list()),
+            (Some(id), _) => id.parse().ok().and_then(|id| self.history.by_id(id)),
+            (None, Some(target)) => {
+                let module = self.modules.find(request.parameter("module"));
+                module.and_then(|module| self.history.of(&module.name, target))
+            }
+        };
+        match record {
+            Some(record) => Answer::text(200, self.explain(Some(&record), None)),
+            None => Answer::text(404, "no such probe is kept; /logs lists those that are\n"),
+        }
+    }
+
+    /// In the peer's order and under its headings.
+    fn explain(&self, record: Option<&Record>, page: Option<&str>) -> String {
+        let log = record.map_or_else(|| "(--history.limit is 0)\n".to_owned(), Record::log);
+        let page = page
+            .map_or(String::new(), |page| format!("\n\n\nMetrics that would have been returned:\n{page}"));
+        let module = record.and_then(|record| self.modules.find(Some(&record.module)));
+        let module = module.map_or(String::new(), |module| module.shown.clone());
+        format!("Logs for the probe:\n{log}{page}\n\n\nModule configuration:\n{module}")
+    }
 }
 
 /// One target asked in one way.
@@ -88,16 +156,32 @@ pub(crate) struct Probe {
     pub(crate) target: String,
     pub(crate) hostname: Option<String>,
     pub(crate) context: Context,
+    /// What happened, for people.
+    notes: Mutex<Vec<String>>,
 }
 
-struct ProbeSource(Arc<Probe>);
+impl Probe {
+    fn note(&self, note: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct ProbeSource {
+    probe: Arc<Probe>,
+    service: Arc<Service>,
+}
 
 impl Source for ProbeSource {
     fn collect<'a>(&'a mut self, scrape: &'a Scrape, sink: &'a mut Sink) -> CollectFuture<'a> {
         Box::pin(async move {
-            let probe = &*self.0;
+            let (probe, service) = (&*self.probe, &*self.service);
             let begin = Instant::now();
-            let deadline = deadline(scrape, probe.module.timeout);
+            let deadline = deadline(scrape, probe.module.timeout, service.offset);
+            probe.take_notes();
             let result = match &probe.module.prober {
                 Prober::Http(options) => http::run(probe, options, begin, deadline, sink).await,
                 Prober::Tcp(options) => tcp::run(probe, options, begin, deadline, sink).await,
@@ -109,10 +193,26 @@ impl Source for ProbeSource {
                 Prober::Refused(_) => Ok(()),
             };
             sink.put(&SUCCESS, [], result.is_ok());
-            sink.put(&DURATION, [], begin.elapsed().as_secs_f64());
-            if let Err(failure) = &result {
+            let took = begin.elapsed();
+            sink.put(&DURATION, [], took.as_secs_f64());
+            let failure = result.err();
+            if let Some(failure) = &failure {
                 sink.put(&REASON, [&failure.reason.as_str()], 1_u8);
-                tracing::debug!(target = probe.target, %failure, "probe failed");
+            }
+            let module = &probe.module.name;
+            if service.is_logged {
+                let failure = failure.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+                tracing::info!(
+                    module,
+                    target = shown(&probe.target),
+                    seconds = took.as_secs_f64(),
+                    failure,
+                    "probed"
+                );
+            }
+            if service.history.is_kept() {
+                let record = Record::new(module, &probe.target, took, failure.as_ref(), probe.take_notes());
+                service.history.keep(record);
             }
             Ok(())
         })
@@ -120,14 +220,18 @@ impl Source for ProbeSource {
 }
 
 /// The module's timeout, or what the scrape grants less what assembling the page takes, whichever comes first.
-fn deadline(scrape: &Scrape, timeout: Duration) -> Instant {
+fn deadline(scrape: &Scrape, timeout: Duration, offset: Duration) -> Instant {
     let remaining = scrape.remaining();
     let granted = remaining - (remaining / 20).min(Duration::from_millis(50));
-    Instant::now() + granted.min(timeout)
+    Instant::now() + granted.saturating_sub(offset).min(timeout)
 }
 
 /// What every prober with an address reports about it.
-fn put_address(page: &mut Page, lookup: Duration, address: Option<IpAddr>) {
+fn put_address(probe: &Probe, page: &mut Page, lookup: Duration, address: Option<IpAddr>) {
+    probe.note(match address {
+        Some(address) => format!("resolved to {address} in {lookup:?}"),
+        None => "no address".to_owned(),
+    });
     page.put(&LOOKUP, [], lookup.as_secs_f64());
     page.put(&PROTOCOL, [], address.map_or(0_u8, |address| if address.is_ipv4() { 4 } else { 6 }));
     page.put(&HASH, [], address.map_or(0, dial::address_hash));

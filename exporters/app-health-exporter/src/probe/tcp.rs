@@ -66,8 +66,8 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let mut trace = Trace::default();
     let result = within(begin, deadline, ask(probe, options, &mut trace)).await;
-    put_address(page, trace.lookup, trace.address);
-    finish(result, trace, page)
+    put_address(probe, page, trace.lookup, trace.address);
+    finish(probe, result, trace, page)
 }
 
 pub(super) async fn run_unix(
@@ -83,10 +83,11 @@ pub(super) async fn run_unix(
         converse(probe, options, Box::new(stream), "", &mut trace).await
     };
     let result = within(begin, deadline, work).await;
-    finish(result, trace, page)
+    finish(probe, result, trace, page)
 }
 
 fn finish(
+    probe: &Probe,
     result: Result<Result<(), Failure>, Duration>,
     mut trace: Trace,
     page: &mut Page,
@@ -96,6 +97,7 @@ fn finish(
         Err(trace.stage.timeout(after))
     });
     if let Some(facts) = &trace.facts {
+        tls_facts::note(probe, facts);
         tls_facts::put(page, facts);
     }
     if !trace.labels.is_empty()

@@ -2,6 +2,7 @@
 
 use exporter_core::{Desc, Family, Page};
 
+use super::Probe;
 use crate::net::tls::TlsFacts;
 
 static EARLIEST: Family<0> = Family::gauge(
@@ -28,6 +29,18 @@ pub(super) const FAMILIES: [&Desc; 5] =
     [EARLIEST.desc(), CHAIN_EXPIRY.desc(), CHAIN_INFO.desc(), VERSION.desc(), CIPHER.desc()];
 
 /// Puts them; also what a refused certificate said of itself, which is when its end matters most.
+pub(super) fn note(probe: &Probe, facts: &TlsFacts) {
+    let leaf = facts.leaf.as_ref().map_or_else(
+        || "no certificate".to_owned(),
+        |leaf| {
+            let end = crate::clock::rfc3339(leaf.not_after as f64);
+            format!("certificate of {} by {} until {end}", leaf.subject, leaf.issuer)
+        },
+    );
+    let cipher = facts.cipher.as_deref().unwrap_or("no cipher");
+    probe.note(format!("{}, {cipher}, {leaf}", facts.version.unwrap_or("no TLS session")));
+}
+
 pub(super) fn put(page: &mut Page, facts: &TlsFacts) {
     put_without_chain(page, facts);
     if let Some(end) = facts.chain_expiry {

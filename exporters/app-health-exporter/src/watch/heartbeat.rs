@@ -82,13 +82,17 @@ impl Heartbeats {
         if let Some(server) = server {
             let local = server.listen.starts_with("127.") || server.listen.starts_with("[::1]");
             if !local && token.is_none() && token_file.is_none() {
-                return Err(ConfigError::new(format!(
-                    "heartbeat: listen {}: give a token or token_file, or listen on 127.0.0.1",
-                    server.listen
-                )));
+                return Err(ConfigError::new(
+                    "heartbeat: give a token or token_file, or let it listen on 127.0.0.1",
+                ));
             }
         }
         Ok(Self { tasks: all.collect(), path, token, token_file, inner: Mutex::new(Inner { beats, broken }) })
+    }
+
+    /// Whether one must show a token to report.
+    pub(super) fn needs_token(&self) -> bool {
+        self.token.is_some() || self.token_file.is_some()
     }
 
     /// Takes a heartbeat and keeps it. Blocks: it writes a file.

@@ -45,10 +45,15 @@ pub(crate) fn sources(settings: &Settings, checks: &Checks) -> Result<Vec<Source
     {
         let beats = Arc::new(heartbeat::Heartbeats::new(&systems, checks.heartbeat.as_ref())?);
         let shown = beats.clone();
-        specs.push(SourceSpec::new([&heartbeat::HEARTBEATS], move || {
+        let mut spec = SourceSpec::new([&heartbeat::HEARTBEATS], move || {
             Ok(BoxedSource::blocking(heartbeat::Shown(shown.clone())))
-        }));
-        if let Some(server) = &checks.heartbeat {
+        });
+        // Without a token only who is on this machine may report.
+        if beats.needs_token() {
+            spec = spec.with_route(receiver::route(beats.clone()));
+        }
+        specs.push(spec);
+        if let Some(server) = checks.heartbeat.as_ref().filter(|server| !server.listen.is_empty()) {
             let listen = server.listen.clone();
             let make = move || Ok(BoxedSource::new(receiver::Receiver::new(listen.clone(), beats.clone())));
             specs.push(SourceSpec::new([&receiver::RECEIVER], make).background(RECEIVER_EVERY));

@@ -1,7 +1,10 @@
-//! `POST /heartbeat/<task>?code=&duration=` on an address of its own, so that who may report is not who may scrape.
+//! `POST /heartbeat/<task>?code=&duration=`: beside the page, for who has the token; and, where the file says so, on an
+//! address of its own, so that who may report is not who may scrape.
 
 use bytes::Bytes;
-use exporter_core::{CollectError, CollectFuture, Collector, Family, Scrape, Sink, Source};
+use exporter_core::{
+    Answer, CollectError, CollectFuture, Collector, Family, Route, RouteRequest, Scrape, Sink, Source,
+};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
@@ -67,6 +70,18 @@ impl Source for Receiver {
     }
 }
 
+/// The path beside the page.
+pub(super) fn route(beats: Arc<Heartbeats>) -> Route {
+    Route::post("/heartbeat/", move |request: RouteRequest| {
+        let beats = beats.clone();
+        async move {
+            let token = request.bearer.as_ref().map(|token| token.expose().to_owned());
+            let (status, text) = take(beats, request.rest, request.parameters.into_vec(), token).await;
+            Answer::text(status.as_u16(), text)
+        }
+    })
+}
+
 async fn serve(listener: TcpListener, beats: Arc<Heartbeats>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -115,6 +130,16 @@ async fn receive(request: &Request<Incoming>, beats: Arc<Heartbeats>) -> (Status
     let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    take(beats, task, query, token).await
+}
+
+async fn take(
+    beats: Arc<Heartbeats>,
+    task: String,
+    query: Vec<(String, String)>,
+    token: Option<String>,
+) -> (StatusCode, &'static str) {
+    // It writes a file, and goes on when the client does not wait.
     let taken =
         tokio::task::spawn_blocking(move || beats.receive(&task, &query, token.as_deref(), clock::now()))
             .await;

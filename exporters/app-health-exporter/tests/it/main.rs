@@ -10,5 +10,7 @@ mod golden;
 mod grpc_server;
 mod json_module;
 mod nginx;
+mod program;
+mod prometheus;
 mod support;
 mod watches;

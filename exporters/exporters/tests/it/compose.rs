@@ -40,18 +40,22 @@ fn watch(stack: &Stack) -> Result {
     the_watchdog_arrives(&sink)
 }
 
-/// The three of targets/stack.yml, and what the exporters offer at /sd with the labels that prometheus.yml adds.
+/// The three of targets/stack.yml, the two of probes/stack.yml, and what the exporters offer at /sd with the labels that prometheus.yml adds.
 fn everything_is_scraped(stack: &Stack) -> Result {
     wait::until("all targets up", SCRAPED, || {
         let mut targets = stack.prometheus.targets()?;
         targets.sort_by(|a, b| a.job.cmp(&b.job));
         let jobs: Vec<&str> = targets.iter().map(|target| target.job.as_str()).collect();
         let up = targets.iter().all(|target| target.health == "up");
-        let all = up && jobs == ["alertmanager", "exporters", "node", "prometheus"];
+        let all = up
+            && jobs == ["alertmanager", "app-health", "exporters", "node", "probes", "probes", "prometheus"];
         if all { Ok(()) } else { Err(Error::new(format!("{targets:?}"))) }
     })?;
     let labels = r#"instance="host",system="default",service="node",env="production",host="monitoring""#;
-    expect(stack, &format!(r#"up{{job="node",{labels}}}"#), 1.0, SCRAPED)
+    expect(stack, &format!(r#"up{{job="node",{labels}}}"#), 1.0, SCRAPED)?;
+    let probe =
+        r#"probe_success{job="probes",instance="http://prometheus:9090/-/healthy",module="http_2xx"}"#;
+    expect(stack, probe, 1.0, SCRAPED)
 }
 
 /// Not the container alone: it has no bridge, and a name of its own.

@@ -9,6 +9,8 @@ const ENDIAN: u8 = if cfg!(target_endian = "little") { b'l' } else { b'B' };
 const METHOD_CALL: u8 = 1;
 pub(super) const METHOD_RETURN: u8 = 2;
 pub(super) const ERROR: u8 = 3;
+/// Where systemd does not run, a bus would try to start it at each call.
+const NO_AUTO_START: u8 = 2;
 /// The fixed part of a header, with the length of the fields behind it.
 pub(super) const FIXED: usize = 16;
 
@@ -22,7 +24,7 @@ pub(super) fn length(fixed: &[u8]) -> Option<usize> {
 
 pub(super) fn write_call(call: &Call<'_>, destination: &str, serial: u32, out: &mut Vec<u8>) {
     let start = out.len();
-    out.extend([ENDIAN, METHOD_CALL, 0, 1]);
+    out.extend([ENDIAN, METHOD_CALL, NO_AUTO_START, 1]);
     // The body's length, once it is known.
     out.extend([0; 4]);
     out.extend(serial.to_ne_bytes());

@@ -33,11 +33,15 @@ pub(crate) enum BusError {
 }
 
 impl BusError {
-    /// Whether nobody listens there, or never did.
+    /// Whether there is no socket, so that one was never made.
     pub(crate) fn is_absent(&self) -> bool {
-        use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
-        matches!(self, BusError::Connect { source, .. }
-            if matches!(source.kind(), NotFound | NotADirectory | ConnectionRefused))
+        use io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, BusError::Connect { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
+    }
+
+    /// Whether nobody was reached there.
+    pub(crate) fn is_connect(&self) -> bool {
+        matches!(self, BusError::Connect { .. })
     }
 
     /// Whether the connection is gone, rather than the question bad.

@@ -11,5 +11,8 @@ mod failures;
 mod flags;
 mod golden;
 mod host;
+mod peer;
+mod program;
 mod support;
+mod systemd;
 mod textfile;

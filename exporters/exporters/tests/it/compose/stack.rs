@@ -18,12 +18,13 @@ const IMAGE: &str = "exporters:compose-test";
 pub(super) const RUNBOOKS: &str = "https://runbooks.example";
 
 /// What a clone holds of it. No secrets and no targets of somebody's own: this must not call anybody's pager.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     ".env",
     "docker-compose.yml",
     "alertmanager/alertmanager.yml",
     "alertmanager/templates",
     "compose",
+    "prometheus/probes/stack.yml",
     "prometheus/prometheus.yml",
     "prometheus/rules",
     "prometheus/targets/stack.yml",

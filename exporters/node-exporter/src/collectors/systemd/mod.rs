@@ -164,7 +164,7 @@ impl BlockingSource for Systemd {
                 return Err(match error {
                     error if error.is_absent() => CollectError::no_data("no systemd"),
                     // A bus without systemd on it.
-                    BusError::Answer { error, .. } if error.ends_with(".ServiceUnknown") => {
+                    BusError::Answer { error, .. } if is_nobody(&error) => {
                         CollectError::no_data("no systemd")
                     }
                     error => error.into(),
@@ -298,15 +298,23 @@ impl Systemd {
     }
 }
 
+/// The first socket that answers; else the most telling error.
 fn connect(sockets: &[(PathBuf, bool)], deadline: Instant) -> Result<Bus, BusError> {
-    let mut result = Err(BusError::Malformed);
+    let mut failed: Option<BusError> = None;
     for (path, bus) in sockets {
-        result = Bus::connect(path, SYSTEMD1, *bus, deadline);
-        if !result.as_ref().is_err_and(BusError::is_absent) {
-            break;
+        match Bus::connect(path, SYSTEMD1, *bus, deadline) {
+            Err(error) if error.is_connect() => {
+                failed = failed.filter(|before| !before.is_absent()).or(Some(error));
+            }
+            result => return result,
         }
     }
-    result
+    Err(failed.unwrap_or(BusError::Malformed))
+}
+
+/// What a bus says where systemd is not on it.
+fn is_nobody(error: &str) -> bool {
+    error.ends_with(".ServiceUnknown") || error.ends_with(".NameHasNoOwner")
 }
 
 fn get<'a>(path: &'a str, names: &'a [&'a str; 2]) -> Call<'a> {

@@ -1,0 +1,158 @@
+//! The program as people run it: the peer's flags and paths, reloads, heartbeats beside the page.
+
+use crate::nginx::Nginx;
+use exporter_testkit::fixture::TempDir;
+use exporter_testkit::ports::{self, Port};
+use exporter_testkit::process::{self, Process, Signal};
+use exporter_testkit::{Error, Result, http, wait};
+use std::process::Command;
+use std::time::Duration;
+
+pub(crate) struct Program {
+    pub(crate) process: Process,
+    pub(crate) port: Port,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_app-health-exporter"));
+    command.args(arguments);
+    command
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str]) -> Result<Program> {
+        let port = ports::free()?;
+        let listen = format!("--web.listen-address={}", port.address());
+        let mut process = Process::spawn(command(arguments).arg(listen))?;
+        process.wait_http(&format!("http://{}/-/ready", port.address()), wait::LONG)?;
+        Ok(Program { process, port })
+    }
+
+    fn get(&self, path: &str, status: u16) -> Result<String> {
+        let url = format!("http://{}{path}", self.port.address());
+        Ok(http::get(&url, &[])?.expect_status(status)?.text())
+    }
+}
+
+const MODULES: &str = "modules:
+  http_2xx: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4, basic_auth: {username: u, password: hunter2}}}
+";
+
+#[test]
+fn what_a_probe_did_is_told_as_in_the_peer() -> Result {
+    let (nginx, dir) = (Nginx::start(None)?, TempDir::new()?);
+    let file = format!("--config.file={}", dir.write("blackbox.yml", MODULES)?.display());
+    let program = Program::start(&[&file, "--history.limit=5"])?;
+    let target = nginx.url("/gone").replacen("://", "://u:hunter2@", 1);
+    let debug = program.get(&format!("/probe?target={target}&debug=true"), 200)?;
+    for part in [
+        "Logs for the probe:\n",
+        "resolved to 127.0.0.1",
+        "answered with status 410",
+        "reason=status",
+        "\n\n\nMetrics that would have been returned:\n# HELP ",
+        "\nprobe_success 0\n",
+        "\n\n\nModule configuration:\nprober: http\n",
+    ] {
+        assert!(debug.contains(part), "{part:?} is missing:\n{debug}");
+    }
+    for _ in 0..8 {
+        program.get(&format!("/probe?target={}", nginx.url("/")), 200)?;
+    }
+    let list = program.get("/logs", 200)?;
+    assert_eq!(
+        list.lines().filter(|line| line.contains("  http_2xx  ")).count(),
+        6,
+        "five, and a failure:\n{list}"
+    );
+    assert!(program.get("/logs?id=0", 200)?.contains("status 410"));
+    let last = program.get(&format!("/logs?target={}&module=http_2xx", nginx.url("/")), 200)?;
+    assert!(last.contains("probe succeeded"), "{last}");
+    program.get("/logs?id=1", 404)?;
+    let config = program.get("/config", 200)?;
+    assert!(config.contains("  http_2xx:\n    prober: http\n"), "{config}");
+    for page in [debug, list, last, config, program.process.stderr()] {
+        assert!(!page.contains("hunter2"), "{page}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_changed_file_counts_after_a_reload() -> Result {
+    let (nginx, dir) = (Nginx::start(None)?, TempDir::new()?);
+    let path = dir.write("blackbox.yml", MODULES)?;
+    let program = Program::start(&[&format!("--config.file={}", path.display())])?;
+    let probe = format!("/probe?module=other&target={}", nginx.url("/"));
+    let told = |value: &str| format!("blackbox_exporter_config_last_reload_successful {value}\n");
+    program.get(&probe, 400)?;
+    assert!(program.get("/metrics", 200)?.contains(&told("1")));
+    dir.write("blackbox.yml", "modules: {other: {prober: http, http: {nope: 1}}}")?;
+    program.process.signal(Signal::HUP)?;
+    wait::until("the refusal", wait::LONG, || {
+        let page = program.get("/metrics", 200)?;
+        if page.contains(&told("0")) { Ok(()) } else { Err(Error::new(page)) }
+    })?;
+    program.get(&format!("/probe?target={}", nginx.url("/")), 200)?;
+    dir.write("blackbox.yml", "modules: {other: {prober: http}}")?;
+    program.process.signal(Signal::HUP)?;
+    wait::until("the new module", wait::LONG, || program.get(&probe, 200))?;
+    assert!(program.get("/metrics", 200)?.contains(&told("1")));
+    Ok(())
+}
+
+#[test]
+fn heartbeats_are_taken_beside_the_page() -> Result {
+    let dir = TempDir::new()?;
+    let checks =
+        "{systems: [{system: s, heartbeats: [{task: nightly, interval: 24h}]}], heartbeat: {token: hunter2}}";
+    let file = format!("--checks.file={}", dir.write("checks.yml", checks)?.display());
+    let program = Program::start(&[&file])?;
+    let url = |task: &str| format!("http://{}/heartbeat/{task}?code=3&duration=12.5", program.port.address());
+    for (task, token, status) in [
+        ("nightly", "Bearer wrong", 401),
+        ("nope", "Bearer hunter2", 404),
+        ("nightly", "Bearer hunter2", 200),
+    ] {
+        assert_eq!(
+            http::post(&url(task), &[("Authorization", token)], b"")?.status,
+            status,
+            "{task} {token}"
+        );
+    }
+    assert_eq!(http::get(&url("nightly"), &[("Authorization", "Bearer hunter2")])?.status, 405);
+    let page = program.get("/metrics", 200)?;
+    assert!(page.contains("app_heartbeat_last_exit_code{system=\"s\",task=\"nightly\"} 3\n"), "{page}");
+    assert!(!page.contains("hunter2"));
+    Ok(())
+}
+
+/// Without a token anybody who can scrape could say that all is well.
+#[test]
+fn without_a_token_there_is_no_path_for_heartbeats() -> Result {
+    let (dir, own) = (TempDir::new()?, ports::free()?);
+    let checks = format!(
+        "{{systems: [{{heartbeats: [{{task: t, interval: 24h}}]}}], heartbeat: {{listen: '{}'}}}}",
+        own.address()
+    );
+    let file = format!("--checks.file={}", dir.write("checks.yml", checks)?.display());
+    let program = Program::start(&[&file])?;
+    let post = |port: &Port| http::post(&format!("http://{}/heartbeat/t", port.address()), &[], b"");
+    wait::until("the receiver", wait::LONG, || post(&own)?.expect_status(200))?;
+    assert_eq!(post(&program.port)?.status, 405);
+    Ok(())
+}
+
+#[test]
+fn the_peers_command_line() -> Result {
+    let dir = TempDir::new()?;
+    let good = dir.write("good.yml", MODULES)?.display().to_string();
+    let bad = dir.write("bad.yml", "modules: {x: {prober: http, http: {nope: 1}}}")?.display().to_string();
+    let limit = Duration::from_secs(20);
+    process::run(&mut command(&["--config.check", "--config.file", &good]), limit)?;
+    let error = process::run(&mut command(&["--config.check", "--config.file", &bad]), limit).unwrap_err();
+    assert!(error.to_string().contains("nope"), "{error}");
+    let program = Program::start(&["--web.external-url=http://example.test/bb/", "--timeout-offset=1"])?;
+    program.get("/bb/metrics", 200)?;
+    program.get("/bb/probe", 400)?;
+    Ok(())
+}
