@@ -8,6 +8,7 @@ mod namespace;
 mod postgres;
 mod process;
 mod redis;
+mod s3;
 mod table;
 
 use std::path::PathBuf;
@@ -38,7 +39,12 @@ pub(crate) struct Options {
 
 /// Names for the command line's help.
 pub(crate) fn names() -> String {
-    ENTRIES.iter().map(|entry| entry.name).chain(["app-health", "encode"]).collect::<Vec<_>>().join(", ")
+    ENTRIES
+        .iter()
+        .map(|entry| entry.name)
+        .chain(["app-health", "encode", "s3"])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A server that exporters watch, ended with its value.
@@ -60,6 +66,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         setup::run()?;
         let ours = binary(options, "app-health-exporter")?;
         return app_health::run(ours, options.scrapes);
+    }
+    if options.name == "s3" {
+        return s3::run(&binary(options, "s3-exporter")?);
     }
     let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
         bail!("no benchmark {:?}; there are: {}", options.name, names());

@@ -10,7 +10,7 @@ use crate::say::say;
 use crate::shell;
 
 /// As pip names them.
-const PACKAGES: [&str; 1] = ["celery[redis]"];
+const PACKAGES: [&str; 2] = ["celery[redis]", "moto[server]"];
 
 /// Installs into `tools/python` unless it was done before. Tests set `PYTHONPATH` to it.
 pub(super) fn run(tools: &Path) -> Result<()> {

@@ -4,6 +4,7 @@
 mod basics;
 mod faults;
 mod incremental;
+mod moto;
 mod probes;
 mod ranges;
 mod support;

@@ -20,7 +20,7 @@ pub(crate) struct Ours {
     registry: Registry,
     probes: Probes,
     runtime: tokio::runtime::Runtime,
-    _dir: Option<TempDir>,
+    _dir: TempDir,
 }
 
 impl Ours {
@@ -30,14 +30,23 @@ impl Ours {
     }
 
     pub(crate) fn with_file_and(server: &FakeS3, file: &str, flags: &[(&str, &str)]) -> Self {
-        let dir = exporter_testkit::fixture::tree(&[("targets.yml", targets(server, file))]).unwrap();
+        Self::with_text_and(targets(server, file), flags)
+    }
+
+    /// With a file that names its endpoints.
+    pub(crate) fn with_text(text: &str) -> Self {
+        Self::with_text_and(text.to_owned(), &[])
+    }
+
+    fn with_text_and(text: String, flags: &[(&str, &str)]) -> Self {
+        let dir = exporter_testkit::fixture::tree(&[("targets.yml", text)]).unwrap();
         let path = dir.path().join("targets.yml").display().to_string();
         let mut all = vec![("targets.file", path.as_str())];
         all.extend(flags);
-        Self::make(&all, Some(dir))
+        Self::make(&all, dir)
     }
 
-    fn make(flags: &[(&str, &str)], dir: Option<TempDir>) -> Self {
+    fn make(flags: &[(&str, &str)], dir: TempDir) -> Self {
         let settings = settings(flags).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let guard = runtime.enter();
