@@ -1,4 +1,5 @@
 use super::*;
+use exporter_testkit::fixture::TempDir;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConnection, ServerConfig, ServerConnection};
@@ -22,29 +23,6 @@ fn params(name: &str, authority: bool) -> CertificateParams {
 fn self_signed(params: &CertificateParams) -> Pair {
     let key = KeyPair::generate().unwrap();
     Pair { certificate: params.self_signed(&key).unwrap().pem(), key }
-}
-
-/// A folder of its own, removed with its value.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("client-tls-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Dir(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Shakes hands in memory with a server that shows this certificate, as `db.example`.
@@ -77,14 +55,14 @@ fn trusting(verify: Verify, authorities: &Path) -> ClientTls {
 
 #[test]
 fn chain_and_name() {
-    let dir = Dir::new("chain");
+    let dir = TempDir::new().unwrap();
     let authority = CertifiedIssuer::self_signed(params("Ours", true), KeyPair::generate().unwrap()).unwrap();
     let of = |name: &str| {
         let key = KeyPair::generate().unwrap();
         Pair { certificate: params(name, false).signed_by(&key, &authority).unwrap().pem(), key }
     };
-    let ours = dir.write("ours.pem", &authority.pem());
-    let other = dir.write("other.pem", &self_signed(&params("Other", true)).certificate);
+    let ours = dir.write("ours.pem", authority.pem()).unwrap();
+    let other = dir.write("other.pem", self_signed(&params("Other", true)).certificate).unwrap();
     let (right, wrong) = (of("db.example"), of("else.example"));
     for (verify, file, server, good) in [
         (Verify::Name, &ours, &right, true),
@@ -101,7 +79,7 @@ fn chain_and_name() {
 /// What `openssl req -x509` makes: its own authority.
 #[test]
 fn a_certificate_that_a_file_names() {
-    let dir = Dir::new("pinned");
+    let dir = TempDir::new().unwrap();
     let mut old = params("db.example", true);
     old.not_after = rcgen::date_time_ymd(2020, 1, 1);
     for (params, good, any_name) in [
@@ -111,7 +89,7 @@ fn a_certificate_that_a_file_names() {
         (old, false, false),
     ] {
         let server = self_signed(&params);
-        let file = dir.write("server.pem", &server.certificate);
+        let file = dir.write("server.pem", &server.certificate).unwrap();
         assert_eq!(shake(&trusting(Verify::Name, &file), &server).is_ok(), good);
         assert_eq!(shake(&trusting(Verify::Chain, &file), &server).is_ok(), any_name);
         // Trusted is that certificate, not one like it.
@@ -121,16 +99,18 @@ fn a_certificate_that_a_file_names() {
 
 #[test]
 fn errors_name_the_file_and_not_what_is_in_it() {
-    let dir = Dir::new("errors");
+    let dir = TempDir::new().unwrap();
     let good = self_signed(&params("me", false));
-    let certificate = dir.write("good.crt", &good.certificate);
-    let key = dir.write("good.key", &good.key.serialize_pem());
-    let other = dir.write("other.key", &self_signed(&params("you", false)).key.serialize_pem());
-    let text = dir.write("text.key", "-----BEGIN hunter2");
-    let encrypted = dir.write(
-        "encrypted.key",
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-    );
+    let certificate = dir.write("good.crt", &good.certificate).unwrap();
+    let key = dir.write("good.key", good.key.serialize_pem()).unwrap();
+    let other = dir.write("other.key", self_signed(&params("you", false)).key.serialize_pem()).unwrap();
+    let text = dir.write("text.key", "-----BEGIN hunter2").unwrap();
+    let encrypted = dir
+        .write(
+            "encrypted.key",
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        )
+        .unwrap();
     let with = |certificate: &PathBuf, key: &PathBuf| {
         let identity = Some((certificate.clone(), key.clone()));
         ClientTls { verify: Verify::Nothing, authorities: None, identity }.config()
@@ -141,7 +121,7 @@ fn errors_name_the_file_and_not_what_is_in_it() {
         (&certificate, &text, "no private key"),
         (&certificate, &encrypted, "decrypt it first"),
         (&text, &key, "no certificate"),
-        (&certificate, &dir.0.join("absent.key"), "No such file"),
+        (&certificate, &dir.path().join("absent.key"), "No such file"),
     ] {
         let error = with(certificate, key).unwrap_err().to_string();
         assert!(error.contains(told) && error.contains(".key") && !error.contains("hunter2"), "{error}");

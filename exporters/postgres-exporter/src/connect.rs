@@ -13,6 +13,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::dsn::{ChannelBinding, Dsn, TlsMode, escape_option};
 use crate::{pgbouncer, tls};
 
+const READ_ONLY: &str = "default_transaction_read_only";
+
 /// How to connect to any database of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
@@ -127,7 +129,10 @@ impl Connector {
         if pgbouncer::is_console(&self.dsn) {
             return self.open(&bare).await;
         }
-        let settings = self.session_settings();
+        let mut settings = self.session_settings();
+        // Hosts are told apart by whether they allow writes, so the session may forbid them only afterwards.
+        let told_apart = self.dsn.read_write.is_some();
+        settings.retain(|(name, _)| !told_apart || *name != READ_ONLY);
         let mut options = String::new();
         for (name, value) in &settings {
             let _ = write!(options, "-c {name}={} ", escape_option(value));
@@ -135,17 +140,21 @@ impl Connector {
         options.push_str(&self.dsn.options);
         let mut config = bare.clone();
         config.options(options.trim());
-        match self.open(&config).await {
+        let connection = match self.open(&config).await {
             // PgBouncer takes no options; the same by statements then.
             Err(trouble) if trouble.message.contains("unsupported startup parameter") => {
                 let connection = self.open(&bare).await?;
                 let set = |(name, value): &(&str, String)| format!("SET {name} = '{value}'");
                 let sets: Vec<_> = settings.iter().map(set).collect();
                 connection.client.batch_execute(&sets.join(";")).await?;
-                Ok(connection)
+                connection
             }
-            opened => opened,
+            opened => opened?,
+        };
+        if told_apart {
+            connection.client.batch_execute(&format!("SET {READ_ONLY} = on")).await?;
         }
+        Ok(connection)
     }
 
     /// What makes a session harmless.
@@ -155,7 +164,7 @@ impl Connector {
             ("statement_timeout", ms(self.limits.statement)),
             ("lock_timeout", ms(self.limits.lock)),
             ("idle_in_transaction_session_timeout", ms(self.limits.statement * 2)),
-            ("default_transaction_read_only", "on".to_owned()),
+            (READ_ONLY, "on".to_owned()),
             ("jit", "off".to_owned()),
             ("max_parallel_workers_per_gather", "0".to_owned()),
         ];

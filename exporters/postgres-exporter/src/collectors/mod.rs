@@ -6,11 +6,13 @@ mod bloat;
 mod buffercache;
 mod checkpoints;
 mod database;
+mod functions;
 mod indexes;
 mod locks;
 mod matviews;
 mod process;
 mod replication;
+mod sequences;
 mod settings;
 mod statements;
 mod tables;
@@ -98,8 +100,10 @@ pub(crate) static STEPS: &[Step] = &[
     each(&indexes::USER_INDEXES, &indexes::USE),
     each(&indexes::USER_INDEXES, &indexes::INVALID),
     each(&indexes::STATIO_INDEXES, &indexes::BLOCKS),
+    each(&functions::FUNCTIONS, &functions::USE),
     each(&matviews::MATVIEWS, &matviews::VIEWS),
     each(&bloat::BLOAT, &bloat::ESTIMATE),
+    each(&sequences::SEQUENCES, &sequences::USED),
     instance(&database::DATABASE, &database::SIZES),
     each(&tables::SIZES, &tables::SIZES_OF),
 ];
@@ -115,6 +119,8 @@ const TTLS: &[(&Collector, Duration)] = &[
     (&statements::STATEMENTS, Duration::from_secs(30)),
     (&statements::TEXTS, Duration::from_secs(900)),
     (&buffercache::BUFFERCACHE, Duration::from_secs(60)),
+    (&functions::FUNCTIONS, Duration::from_secs(60)),
+    (&sequences::SEQUENCES, Duration::from_secs(300)),
     (&bloat::BLOAT, Duration::from_secs(3600)),
 ];
 

@@ -3,7 +3,9 @@
 mod bloat;
 mod costs;
 mod faults;
+mod hosts;
 mod own_queries;
+mod panels;
 mod peer;
 mod pgbouncer;
 mod support;

@@ -139,3 +139,28 @@ fn probes() -> Result {
     assert_eq!(open.status(&target)?, 403, "no list, no login");
     Ok(())
 }
+
+/// What takes more than `pg_monitor`, or a setting: sequences near their end, functions and their time.
+#[test]
+fn sequences_and_functions() -> Result {
+    let server = Server::start(15, &["track_functions=all"])?.with_bed()?;
+    server.sql(
+        "shop",
+        "CREATE SEQUENCE short MAXVALUE 100; SELECT setval('short', 90); CREATE SEQUENCE circle MAXVALUE 10 CYCLE; \
+         SELECT setval('circle', 10); CREATE SEQUENCE unused; \
+         CREATE FUNCTION slow() RETURNS void AS 'BEGIN PERFORM pg_sleep(0.05); END' LANGUAGE plpgsql; \
+         CREATE FUNCTION slow(int) RETURNS void AS 'BEGIN END' LANGUAGE plpgsql; SELECT slow(), slow(1)",
+    )?;
+    let exporter = Exporter::start(&server.dsn("watcher", "shop"), &["--collector.sequences"])?;
+    assert_eq!(exporter.page()?.failed(), ["sequences"]);
+    assert!(exporter.log().contains("GRANT pg_read_all_data TO"), "{}", exporter.log());
+    server.sql("shop", "GRANT pg_read_all_data TO watcher")?;
+    let page = exporter.until("the sequence", |page| page.find("pg_sequence_used_ratio", &[]).is_some())?;
+    assert_eq!(page.find("pg_sequence_used_ratio", &["sequencename=\"short\""]), Some(0.9));
+    assert_eq!(page.text.matches("\npg_sequence_used_ratio{").count(), 1, "{}", page.text);
+    let function = ["schemaname=\"public\"", "funcname=\"slow\""];
+    assert_eq!(page.find("pg_stat_user_functions_calls_total", &function), Some(2.0));
+    let seconds = page.find("pg_stat_user_functions_seconds_total", &function).unwrap();
+    assert!((0.05..5.0).contains(&seconds), "{seconds}");
+    Ok(())
+}

@@ -9,14 +9,14 @@ use exporter_testkit::{Error, Result, tools, wait};
 use crate::support::{Exporter, Server, Session};
 
 /// A PgBouncer before a server: `shop` by transaction with one server connection, `whole` by session.
-struct Bouncer {
+pub(crate) struct Bouncer {
     process: Process,
     port: Port,
     dir: TempDir,
 }
 
 impl Bouncer {
-    fn start(server: &Server) -> Result<Self> {
+    pub(crate) fn start(server: &Server) -> Result<Self> {
         let (dir, port) = (TempDir::new()?, ports::free()?);
         hand_over(dir.path())?;
         let behind = server.port();
@@ -49,7 +49,7 @@ impl Bouncer {
         self.process.until("PgBouncer to answer", wait::LONG, || Session::open(&dsn).map(drop))
     }
 
-    fn dsn(&self, user: &str, database: &str) -> String {
+    pub(crate) fn dsn(&self, user: &str, database: &str) -> String {
         format!("postgresql://{user}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 }

@@ -177,14 +177,22 @@ pub(crate) struct Exporter {
 
 impl Exporter {
     pub(crate) fn start(dsn: &str, args: &[&str]) -> Result<Exporter> {
+        Self::start_with(dsn, args, &[])
+    }
+
+    pub(crate) fn start_with(dsn: &str, args: &[&str], variables: &[(&str, String)]) -> Result<Exporter> {
         let port = ports::free()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_postgres-exporter"));
         command.arg(format!("--web.listen-address={}", port.address())).args(args);
-        command.env("DATA_SOURCE_NAME", dsn);
+        command.env("DATA_SOURCE_NAME", dsn).envs(variables.iter().cloned());
         let mut exporter = Exporter { process: Process::spawn(&mut command)?, port };
         let url = format!("http://{}/", exporter.port.address());
         exporter.process.wait_http(&url, LONG)?;
         Ok(exporter)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.port.address()
     }
 
     pub(crate) fn page(&self) -> Result<Page> {
