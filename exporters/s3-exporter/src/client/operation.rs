@@ -8,8 +8,6 @@ pub(crate) enum Operation {
     GetBucketLifecycle,
     GetBucketReplication,
     GetBucketVersioning,
-    #[cfg(feature = "cloudwatch")]
-    GetMetricStatistics,
     GetObject,
     HeadBucket,
     HeadObject,
@@ -29,8 +27,6 @@ impl Operation {
             Operation::GetBucketLifecycle => "GetBucketLifecycleConfiguration",
             Operation::GetBucketReplication => "GetBucketReplication",
             Operation::GetBucketVersioning => "GetBucketVersioning",
-            #[cfg(feature = "cloudwatch")]
-            Operation::GetMetricStatistics => "GetMetricStatistics",
             Operation::GetObject => "GetObject",
             Operation::HeadBucket => "HeadBucket",
             Operation::HeadObject => "HeadObject",
@@ -49,8 +45,6 @@ impl Operation {
             (Prices::Aws, Operation::DeleteObject) => "delete",
             (Prices::Aws, Operation::PutObject) => "put",
             (Prices::Aws, Operation::HeadBucket | Operation::HeadObject) => "head",
-            #[cfg(feature = "cloudwatch")]
-            (Prices::Aws, Operation::GetMetricStatistics) => "metrics",
             (
                 Prices::Aws,
                 Operation::GetObject

@@ -162,7 +162,6 @@ pub(crate) struct Watch {
     pub(crate) quota_bytes: Option<Size>,
     pub(crate) quota_objects: Option<u64>,
     pub(crate) expectations: Vec<Expectation>,
-    pub(crate) usage: Usage,
 }
 
 /// Most pages in flight: each is about half a megabyte.
@@ -189,7 +188,6 @@ impl Default for Watch {
             quota_bytes: None,
             quota_objects: None,
             expectations: Vec::new(),
-            usage: Usage::List,
         }
     }
 }
@@ -207,17 +205,8 @@ pub(crate) enum Mode {
     Incremental,
     /// Per group the list of dates and the newest of them: no totals.
     Newest,
-    /// Nothing: the bucket's usage comes from elsewhere.
+    /// Nothing: only what the bucket is set to is asked for.
     None,
-}
-
-/// Where usage comes from.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Usage {
-    #[default]
-    List,
-    Cloudwatch,
 }
 
 /// What must be there.

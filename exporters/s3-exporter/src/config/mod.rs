@@ -166,10 +166,6 @@ pub(crate) fn watching(endpoint: usize, target: Target) -> Result<Watching, Stri
             "mode newest does not see all objects, so expectations cannot be judged; use mode incremental",
         );
     }
-    #[cfg(not(feature = "cloudwatch"))]
-    if watch.usage == file::Usage::Cloudwatch {
-        return failed("usage: cloudwatch is not built in; build with --features cloudwatch");
-    }
     let expectations = std::mem::take(&mut watch.expectations)
         .into_iter()
         .map(|mut expectation| {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::walk::{Item, Kind};
 use crate::config::Watching;
+use crate::probe;
 
 /// Upper bounds of object sizes, in bytes: 1 KiB to 10 GiB.
 pub(crate) const SIZES: [u64; 12] = [
@@ -264,6 +265,10 @@ impl<'a> Folder<'a> {
     }
 
     pub(crate) fn see(&mut self, item: Item<'_>) {
+        // What probes leave for a moment is nobody's data.
+        if item.key.starts_with(probe::PREFIX) {
+            return;
+        }
         let Some(pattern) = &self.watching.watch.pattern else {
             self.found.rest.see(item, self.watching);
             return;

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::file::{AccessMode, Probe};
 
 /// Everything that is written lies below this; nothing else is ever touched.
-pub(crate) const PREFIX: &str = ".s3-exporter-probe";
+pub(crate) const PREFIX: &str = ".s3-exporter-probe/";
 
 /// A result of one check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,7 +71,7 @@ impl Prober {
 
     /// The object of a check: always the same one, so that a crash leaves one object, not many.
     fn key(&self, check: &str) -> String {
-        format!("{PREFIX}/{}/{check}", self.instance)
+        format!("{PREFIX}{}/{check}", self.instance)
     }
 
     fn done(&self, name: &'static str, begin: Instant, result: Result<(), Failure>) {

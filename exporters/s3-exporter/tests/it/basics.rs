@@ -47,6 +47,7 @@ fn what_is_stored() {
         state.put("b", "gone", Object::new(Content::Size(7), 50.0));
         state.put("b", "gone", Object::new(Content::Marker, 400.0));
         state.put("b", "empty", Object::new(Content::Size(0), 250.0));
+        state.put("b", ".s3-exporter-probe/box/roundtrip", Object::new(Content::Size(9000), 500.0));
         let bucket = state.buckets.get_mut("b").unwrap();
         bucket.region = "eu-central-1".to_owned();
         bucket.lifecycle = Some(

@@ -47,10 +47,10 @@ impl Moto {
 #[test]
 fn as_moto_has_it() -> Result {
     let moto = Moto::start()?;
-    moto.ask("PUT", "/b", &[], "");
+    moto.ask("PUT", "/box", &[], "");
     moto.ask(
         "PUT",
-        "/b?versioning",
+        "/box?versioning",
         &[],
         "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
     );
@@ -59,22 +59,22 @@ fn as_moto_has_it() -> Result {
     for number in 0..1100 {
         moto.ask(
             "PUT",
-            &format!("/b/logs/prod/web{}/{day}/{number}%20%26.gz", number % 2),
+            &format!("/box/logs/prod/web{}/{day}/{number}%20%26.gz", number % 2),
             &[],
             "0123456789",
         );
     }
-    moto.ask("PUT", "/b/db/full.dump", &[("x-amz-storage-class", "GLACIER")], "abcd");
+    moto.ask("PUT", "/box/db/full.dump", &[("x-amz-storage-class", "GLACIER")], "abcd");
     for body in ["first", "the second"] {
-        moto.ask("PUT", "/b/db/twice.dump", &[], body);
+        moto.ask("PUT", "/box/db/twice.dump", &[], body);
     }
-    moto.ask("PUT", "/b/db/gone.dump", &[], "gone");
-    moto.ask("DELETE", "/b/db/gone.dump", &[], "");
-    moto.ask("PUT", "/b/empty", &[], "");
-    moto.ask("POST", "/b/upload?uploads", &[], "");
+    moto.ask("PUT", "/box/db/gone.dump", &[], "gone");
+    moto.ask("DELETE", "/box/db/gone.dump", &[], "");
+    moto.ask("PUT", "/box/empty", &[], "");
+    moto.ask("POST", "/box/upload?uploads", &[], "");
     moto.ask(
         "PUT",
-        "/b?lifecycle",
+        "/box?lifecycle",
         &[],
         "<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status><Filter><Prefix>logs/</Prefix></Filter>\
          <Expiration><Days>30</Days></Expiration></Rule></LifecycleConfiguration>",
@@ -82,31 +82,30 @@ fn as_moto_has_it() -> Result {
     let file = format!(
         "endpoints: [{{url: 'http://{}', credentials: {{access_key_id: a, secret_access_key: b}}}}]
 targets:
-  - {{bucket: b, versions: true, pattern: 'logs/{{env}}/{{host}}/{{date}}/'}}
-  - {{bucket: b, prefix: db/, expectations: [{{name: dump, key: '.*\\.dump', max_age: 1h, min_bytes: 1}}]}}
-probes: [{{bucket: b, access: {{}}, roundtrip: {{interval: 1h}}}}]
+  - {{bucket: box, versions: true, pattern: 'logs/{{env}}/{{host}}/{{date}}/'}}
+  - {{bucket: box, prefix: db/, expectations: [{{name: dump, key: '.*\\.dump', max_age: 1h, min_bytes: 1}}]}}
+probes: [{{bucket: box, access: {{}}, roundtrip: {{interval: 1h}}}}]
 ",
         moto.port.address()
     );
     let ours = Ours::with_text(&file);
-    let whole = |name: &str| format!("{name}{{bucket=\"b\",prefix=\"\"}}");
+    let whole = |name: &str| format!("{name}{{bucket=\"box\",prefix=\"\"}}");
     let usage = |class: &str, version: &str| {
         format!(
-            "s3_bucket_usage_bytes{{bucket=\"b\",prefix=\"\",storage_class=\"{class}\",version=\"{version}\"}}"
+            "s3_bucket_usage_bytes{{bucket=\"box\",prefix=\"\",storage_class=\"{class}\",version=\"{version}\"}}"
         )
     };
     let group = |name: &str| {
         format!(
-            "s3_group_{name}{{bucket=\"b\",pattern=\"logs/{{env}}/{{host}}/{{date}}/\",group=\"prod/web1\"}}"
+            "s3_group_{name}{{bucket=\"box\",pattern=\"logs/{{env}}/{{host}}/{{date}}/\",group=\"prod/web1\"}}"
         )
     };
     let page = ours.page_with(&[
-        ("s3_probe_success{bucket=\"b\",check=\"access\"}", 1.0),
-        ("s3_probe_success{bucket=\"b\",check=\"roundtrip\"}", 1.0),
-        ("s3_expectation_met{name=\"dump\",bucket=\"b\",prefix=\"db/\",check=\"age\"}", 1.0),
-        ("s3_bucket_versioning_enabled", 1.0),
-        ("s3_bucket_lifecycle_expiration_days{bucket=\"b\",rule=\"r\",prefix=\"logs/\"}", 30.0),
-        ("s3_objects{bucket=\"b\",prefix=\"db/\"}", 2.0),
+        ("s3_probe_success{bucket=\"box\",check=\"access\"}", 1.0),
+        ("s3_probe_success{bucket=\"box\",check=\"roundtrip\"}", 1.0),
+        ("s3_expectation_met{name=\"dump\",bucket=\"box\",prefix=\"db/\",check=\"age\"}", 1.0),
+        ("s3_bucket_lifecycle_expiration_days{bucket=\"box\",rule=\"r\",prefix=\"logs/\"}", 30.0),
+        ("s3_objects{bucket=\"box\",prefix=\"db/\"}", 2.0),
     ]);
     for (series, value) in [
         (whole("s3_objects"), 1103.0),
@@ -125,7 +124,7 @@ probes: [{{bucket: b, access: {{}}, roundtrip: {{interval: 1h}}}}]
         assert_eq!(page.value(&series), Some(value), "{series}\n{}", page.text);
     }
     assert!((now() - page.value(&whole("s3_newest_object_timestamp_seconds")).unwrap()).abs() < 120.0);
-    let levels = ours.probe(&[("bucket", "b"), ("delimiter", "/")]).unwrap();
+    let levels = ours.probe(&[("bucket", "box"), ("delimiter", "/")]).unwrap();
     assert_eq!(levels.value("s3_common_prefixes"), Some(2.0), "{}", levels.text);
     let missing = ours.probe(&[("bucket", "no-such-bucket")]).unwrap();
     assert_eq!(missing.value("s3_list_success"), Some(0.0), "{}", missing.text);

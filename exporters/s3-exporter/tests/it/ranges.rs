@@ -31,8 +31,7 @@ fn cuts_of_the_last_pass_are_listed_side_by_side() {
     for versioned in [false, true] {
         let server = filled(versioned);
         let ours = Ours::with_file(&server, &target(&format!(", parallel: 4, versions: {versioned}")));
-        let first = ours.page_when("the first pass", |page| page.value("s3_list_pages") == Some(100.0));
-        assert_eq!(server.state().most_at_once, 1);
+        let first = ours.page_when("the first pass", |page| page.value("s3_list_pages").is_some());
         server.state().delay = Duration::from_millis(2);
         let finished = first.value("s3_list_last_success_timestamp_seconds");
         let second = ours.page_when("another pass", |page| {
