@@ -44,6 +44,19 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("check-single-keys", "", "Keys, dbN=KEY,...: the same without a search."),
     Flag::value("count-keys", "", "Patterns, dbN=PATTERN,...: how many keys match."),
     Flag::value("check-keys-batch-size", "1000", "Keys in one step of a search."),
+    Flag::value(
+        "check-key-groups",
+        "",
+        "Patterns of Lua, PATTERN,...: keys and memory of all keys, grouped by what the first that fits captures.",
+    ),
+    Flag::value("max-distinct-key-groups", "100", "Groups shown of a database; the smaller ones are one."),
+    Flag::value("script", "", "Files with Lua scripts, FILE,..., that return names and numbers."),
+    Flag::switch("lua-script-read-only", false, "Run scripts by EVAL_RO, which cannot write (Redis 7)."),
+    Flag::switch(
+        "check-keys-ages",
+        false,
+        "Time to live of the keys that are looked at, and from Redis 7.2 on how long nobody used them.",
+    ),
     Flag::value("check-streams", "", "Patterns of streams, dbN=PATTERN,..."),
     Flag::value("check-single-streams", "", "Streams, dbN=KEY,..."),
     Flag::switch("streams-exclude-consumer-metrics", false, "Leave single consumers out."),
@@ -59,11 +72,21 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("include-sentinel-peer-info", false, "The other sentinels."),
     Flag::switch("include-metrics-for-empty-databases", true, "Databases without keys too."),
     Flag::switch(
+        "include-rdb-file-size-metric",
+        false,
+        "Size of the server's dump, which must be a file of this host.",
+    ),
+    Flag::switch(
         "include-unmapped-info-fields",
         false,
         "Numbers of INFO that no family has, as redis_info_*.",
     ),
     Flag::switch("is-cluster", false, "Look for keys and queues on all masters of the cluster."),
+    Flag::switch(
+        "cluster-discover-hostnames",
+        false,
+        "/discover-cluster-nodes tells names where nodes have some.",
+    ),
     Flag::switch("is-tile38", false, "The server is a Tile38."),
     Flag::switch("disable-scrape-endpoint", false, "Do not answer /scrape?target=."),
     Flag::list(
@@ -86,7 +109,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("celery.workers", false, "Listen to the heartbeats of Celery's workers."),
     Flag::value(
         "celery.worker-silence",
-        "10s",
+        "8s",
         "A worker that is silent for longer is down; it beats every 2 s.",
     ),
     Flag::value("celery.db", "0", "Database of Celery's broker."),
@@ -96,15 +119,9 @@ pub(crate) const FLAGS: &[Flag] = &[
     // The peer has them; here they change nothing, see README.
     Flag::switch("redis-only-metrics", false, "Taken and without effect.").hidden(),
     Flag::switch("include-go-runtime-metrics", false, "Taken and without effect.").hidden(),
-    Flag::switch("cluster-discover-hostnames", false, "Taken and without effect.").hidden(),
-    Flag::switch("lua-script-read-only", false, "Taken and without effect.").hidden(),
-    Flag::value("max-distinct-key-groups", "100", "Taken and without effect.").hidden(),
     Flag::switch("append-instance-role-label", false, "Not supported.").hidden(),
-    Flag::switch("include-rdb-file-size-metric", false, "Not supported.").hidden(),
     Flag::switch("include-search-indexes-metrics", false, "Not supported.").hidden(),
     Flag::value("check-search-indexes", ".*", "Not supported.").hidden(),
-    Flag::value("check-key-groups", "", "Not supported.").hidden(),
-    Flag::value("script", "", "Not supported.").hidden(),
     Flag::value("basic-auth-username", "", "Not supported.").hidden(),
     Flag::value("basic-auth-password", "", "Not supported.").hidden(),
     Flag::value("basic-auth-hash-password", "", "Not supported.").hidden(),
@@ -117,10 +134,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 /// What the peer has and we do not, each with what to do instead. To take them in silence would be to lie.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("append-instance-role-label", "join with redis_instance_info, which has the role"),
-    ("include-rdb-file-size-metric", "look at the file with the node exporter's textfile collector"),
     ("include-search-indexes-metrics", "leave it out"),
-    ("check-key-groups", "count patterns with --count-keys"),
-    ("script", "use --check-single-keys or --queue"),
     ("basic-auth-username", "protect the page with the web configuration file"),
     ("basic-auth-password", "protect the page with the web configuration file"),
     ("basic-auth-hash-password", "protect the page with the web configuration file"),
@@ -145,7 +159,11 @@ pub(crate) struct Config {
     pub(crate) sentinel_peers: bool,
     pub(crate) empty_databases: bool,
     pub(crate) unmapped: bool,
+    pub(crate) rdb_size: bool,
+    /// Keys are grouped, so their passes have a duration.
+    pub(crate) key_groups: bool,
     pub(crate) is_cluster: bool,
+    pub(crate) cluster_hostnames: bool,
     pub(crate) is_tile38: bool,
 }
 
@@ -176,7 +194,10 @@ impl Config {
             sentinel_peers: on("include-sentinel-peer-info"),
             empty_databases: on("include-metrics-for-empty-databases"),
             unmapped: on("include-unmapped-info-fields"),
+            rdb_size: on("include-rdb-file-size-metric"),
+            key_groups: !settings.text("check-key-groups").is_empty(),
             is_cluster: on("is-cluster"),
+            cluster_hostnames: on("cluster-discover-hostnames"),
             is_tile38: on("is-tile38"),
         })
     }

@@ -8,10 +8,12 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::connect::Access;
 use crate::families::families;
-use crate::keys::details;
+use crate::keys::details::{self, Extras};
+use crate::keys::groups::{self, Groups, Rules};
 use crate::keys::list::{self, Key};
 use crate::keys::nodes::Nodes;
 use crate::keys::scan::{Found, Limits, Pattern, Purpose, Scanner};
+use crate::keys::scripts::{self, Script};
 use crate::keys::streams;
 use crate::queues::celery::{self, Celery};
 use crate::queues::heartbeat::{self, Heartbeat};
@@ -27,6 +29,14 @@ pub(crate) static LOOKUPS: Collector =
     Collector { name: "own_lookups", enabled: true, families: LOOKUP_DESCS, dynamic: &[] };
 pub(crate) static STREAMS: Collector =
     Collector { name: "streams", enabled: true, families: streams::DESCS, dynamic: &[] };
+pub(crate) static GROUPS: Collector = Collector {
+    name: "key_groups",
+    enabled: true,
+    families: joined!(groups::DESCS, &[groups::DURATION.desc()]),
+    dynamic: &[],
+};
+pub(crate) static SCRIPTS: Collector =
+    Collector { name: "scripts", enabled: true, families: scripts::DESCS, dynamic: &[] };
 pub(crate) static QUEUES: Collector =
     Collector { name: "queues", enabled: true, families: plain::DESCS, dynamic: &[] };
 pub(crate) static CELERY: Collector =
@@ -35,7 +45,8 @@ pub(crate) static HEARTBEATS: Collector =
     Collector { name: "heartbeats", enabled: true, families: heartbeat::DESCS, dynamic: &[] };
 
 /// All of them, in the order in which they are filled.
-pub(crate) static ALL: [&Collector; 6] = [&KEYS, &STREAMS, &QUEUES, &CELERY, &HEARTBEATS, &LOOKUPS];
+pub(crate) static ALL: [&Collector; 8] =
+    [&KEYS, &STREAMS, &QUEUES, &CELERY, &HEARTBEATS, &GROUPS, &SCRIPTS, &LOOKUPS];
 
 families! { LOOKUP_DESCS:
     HITS: 0 = counter("redis_exporter_own_keyspace_hits_total", "Hits in the server's statistics that are this exporter's.", []);
@@ -58,6 +69,9 @@ pub(crate) struct Wishes {
     queues: Vec<Queue>,
     celery: Option<Celery>,
     heartbeats: Vec<Heartbeat>,
+    groups: Option<Rules>,
+    scripts: Vec<Script>,
+    read_only: bool,
     limits: Limits,
     with_consumers: bool,
     replicas_only: bool,
@@ -86,7 +100,13 @@ impl Wishes {
         patterns.extend(celery.as_ref().and_then(|celery| celery.pattern(BINDING)));
         patterns.extend(heartbeats.iter().enumerate().filter_map(|(at, rule)| rule.pattern(BEAT + at)));
         let batch: usize = settings.number("check-keys-batch-size")?;
+        let budget = settings.duration("scan-budget")?;
+        let batch = batch.clamp(1, 100_000);
+        let most = settings.number("max-distinct-key-groups")?;
         Ok(Self {
+            groups: Rules::new(settings.text("check-key-groups"), most, budget, batch)?,
+            scripts: scripts::read(settings.text("script"))?,
+            read_only: settings.switch("lua-script-read-only"),
             patterns,
             single: keys("check-single-keys")?,
             single_streams: keys("check-single-streams")?,
@@ -94,10 +114,13 @@ impl Wishes {
             celery,
             heartbeats,
             limits: Limits {
-                budget: settings.duration("scan-budget")?,
-                batch: batch.clamp(1, 100_000),
+                budget,
+                batch,
                 keys: settings.number("max-checked-keys")?,
-                values: !settings.switch("disable-exporting-key-values"),
+                extras: Extras {
+                    values: !settings.switch("disable-exporting-key-values"),
+                    ages: settings.switch("check-keys-ages"),
+                },
             },
             with_consumers: !settings.switch("streams-exclude-consumer-metrics"),
             replicas_only: settings.switch("skip-checkkeys-for-role-master"),
@@ -114,6 +137,8 @@ impl Wishes {
             (&QUEUES, !self.queues.is_empty()),
             (&CELERY, self.celery.is_some()),
             (&HEARTBEATS, !self.heartbeats.is_empty()),
+            (&GROUPS, self.groups.is_some()),
+            (&SCRIPTS, !self.scripts.is_empty()),
         ];
         on.extend(wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(collector, _)| collector));
         on
@@ -125,6 +150,7 @@ pub(crate) struct Keyspace {
     wishes: Wishes,
     nodes: Nodes,
     scanner: Scanner,
+    groups: Option<Groups>,
 }
 
 impl Source for Keyspace {
@@ -139,7 +165,8 @@ impl Source for Keyspace {
 impl Keyspace {
     pub(crate) fn new(wishes: Wishes, access: Access, config: &Config) -> Self {
         let scanner = Scanner::new(wishes.patterns.clone(), wishes.limits.clone());
-        Self { wishes, nodes: Nodes::new(access, config), scanner }
+        let groups = wishes.groups.clone().map(Groups::new);
+        Self { wishes, nodes: Nodes::new(access, config), scanner, groups }
     }
 
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) {
@@ -177,6 +204,7 @@ impl Keyspace {
             searched = self.scanner.advance(&mut self.nodes, scrape).await;
         }
         self.put_found(scrape, sink, searched).await;
+        self.put_rest(scrape, sink).await;
         let lookups = self.nodes.lookups;
         sink.collector(&LOOKUPS, |sink| {
             sink.put(&HITS, [], lookups.hits);
@@ -239,14 +267,29 @@ impl Keyspace {
         }
     }
 
+    /// What takes longest comes last: all keys in groups, and what the operator has written himself.
+    async fn put_rest(&mut self, scrape: &Scrape, sink: &mut Sink) {
+        if let Some(groups) = self.groups.as_mut().filter(|_| sink.begin(&GROUPS)) {
+            let passed = groups.advance(&mut self.nodes, scrape).await;
+            groups.put(sink);
+            let passed = passed.map_err(|trouble| CollectError::failed(format!("grouping keys: {trouble}")));
+            finish(sink, passed.and(trouble(&self.nodes)));
+        }
+        if sink.begin(&SCRIPTS) {
+            let Wishes { scripts, read_only, .. } = &self.wishes;
+            let ran = scripts::put(sink, &mut self.nodes, scrape, scripts, *read_only).await;
+            finish(sink, ran);
+        }
+    }
+
     async fn put_keys(&mut self, scrape: &Scrape, page: &mut Page) {
         let mut single: Vec<&Key> = self.wishes.single.iter().collect();
         single.sort_by(|a, b| (a.db, &a.name).cmp(&(b.db, &b.name)));
         single.dedup();
         for one in single.chunk_by(|a, b| a.db == b.db) {
             let names: Vec<&[u8]> = one.iter().map(|key| &key.name[..]).collect();
-            let values = self.wishes.limits.values;
-            let all = details::of(&mut self.nodes, scrape, one[0].db, &names, values).await;
+            let extras = self.wishes.limits.extras;
+            let all = details::of(&mut self.nodes, scrape, one[0].db, &names, extras).await;
             for (key, details) in one.iter().zip(all) {
                 // As the peer: an absent key has size 0, but not in a cluster.
                 if details.exists || !self.nodes.is_cluster() {

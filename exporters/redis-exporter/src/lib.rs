@@ -7,6 +7,7 @@
 
 mod config;
 mod connect;
+mod discover;
 mod families;
 mod info;
 mod keys;

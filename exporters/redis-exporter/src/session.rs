@@ -13,6 +13,9 @@ use crate::trouble::{Cause, Trouble};
 /// What is left to those who wait when we give up: enough to put `redis_up 0` on the page.
 const MARGIN: Duration = Duration::from_millis(100);
 
+/// Under which a refusal of `CLIENT NO-TOUCH` is remembered.
+const NO_TOUCH: &str = "client no-touch";
+
 /// After this long a refused command is tried again: somebody may have changed the ACL.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
 
@@ -84,6 +87,12 @@ pub(crate) struct Server {
     pub(crate) mode: Mode,
 }
 
+impl Server {
+    fn has_no_touch(&self) -> bool {
+        self.version >= (7, 2) && self.mode != Mode::Sentinel
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Mode {
     #[default]
@@ -96,7 +105,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Session {
     access: Access,
-    limit: Duration,
+    /// Longest wait for one answer; the scrape's deadline comes first.
+    pub(crate) limit: Duration,
     name: Option<&'static str>,
     /// Keys will be read: ask the server to leave their last use alone, where it can.
     keys: bool,
@@ -176,6 +186,13 @@ impl Session {
         self.refused.contains(name)
     }
 
+    /// Whether the server was told to leave the last use of keys alone, and can.
+    pub(crate) fn leaves_use_alone(&self) -> bool {
+        self.keys
+            && !self.is_refused(NO_TOUCH)
+            && self.link.as_ref().is_some_and(|link| link.server.has_no_touch())
+    }
+
     /// Connects if need be, and says what is there.
     pub(crate) async fn server(&mut self, scrape: &Scrape) -> Result<Server, Trouble> {
         if let Some(link) = &self.link {
@@ -204,9 +221,8 @@ impl Session {
         }
         let server = link.server.clone();
         self.link = Some(link);
-        if self.keys && server.version >= (7, 2) && server.mode != Mode::Sentinel {
-            let mut quiet = Batch::default();
-            quiet.add("client no-touch", &[b"CLIENT", b"NO-TOUCH", b"ON"]);
+        if self.keys && server.has_no_touch() && !self.is_refused(NO_TOUCH) {
+            let quiet = Batch::of(NO_TOUCH, &[b"CLIENT", b"NO-TOUCH", b"ON"]);
             self.ask_once(scrape, &quiet).await?;
         }
         Ok(server)
@@ -231,13 +247,24 @@ impl Session {
         }
     }
 
-    /// One round trip in this database.
+    /// One round trip in this database. A connection that has died since the last scrape is replaced here, too.
     pub(crate) async fn ask_in(
         &mut self,
         scrape: &Scrape,
         db: i64,
         batch: &Batch,
     ) -> Result<Replies, Trouble> {
+        let kept = self.round_trips == 0;
+        match self.ask_in_once(scrape, db, batch).await {
+            Err(trouble) if kept && trouble.is_broken_connection() => {
+                self.server(scrape).await?;
+                self.ask_in_once(scrape, db, batch).await
+            }
+            result => result,
+        }
+    }
+
+    async fn ask_in_once(&mut self, scrape: &Scrape, db: i64, batch: &Batch) -> Result<Replies, Trouble> {
         if self.link.as_ref().is_some_and(|link| link.db != db) {
             let mut select = Batch::default();
             select.add("select", &[b"SELECT", db.to_string().as_bytes()]);
@@ -292,7 +319,10 @@ impl Session {
 fn is_refusal(error: &redis::RedisError) -> bool {
     let unknown = |detail: &str| {
         let detail = detail.to_lowercase();
-        detail.starts_with("unknown command") || detail.starts_with("unknown subcommand")
+        detail.starts_with("unknown command")
+            || detail.starts_with("unknown subcommand")
+            // Under such a policy a key's idle time is not kept.
+            || detail.contains("lfu maxmemory policy is selected")
     };
     error.code() == Some("NOPERM") || error.detail().is_some_and(unknown)
 }

@@ -5,6 +5,7 @@ use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceS
 
 use crate::config::{self, Config};
 use crate::connect::Access;
+use crate::discover;
 use crate::keyspace::{self, Keyspace, Wishes};
 use crate::login::Login;
 use crate::queues::workers;
@@ -56,11 +57,12 @@ fn specs(settings: &Settings, access: &Access) -> Result<Vec<SourceSpec>, Config
         let access = access.clone();
         specs.push(SourceSpec::new([&workers::WORKERS], move || Ok(workers::source(&access, &config))));
     }
-    let access = access.clone();
-    specs.push(SourceSpec::new(on, move || {
+    let (route, access) = (discover::route(&config, access), access.clone());
+    let server = SourceSpec::new(on, move || {
         let session = Session::new(access.clone(), config.timeout, config.client_name, false);
         Ok(BoxedSource::new(Server::new(config.clone(), session)))
-    }));
+    });
+    specs.push(server.with_route(route));
     Ok(specs)
 }
 

@@ -7,7 +7,7 @@ use super::{Watched, postgres, redis};
 /// Starts what is watched.
 type Start = fn() -> Result<Box<dyn Watched>>;
 
-/// One exporter and the one people run today, both with the same collectors.
+/// One exporter and the one people run today, as far as can be with the same collectors.
 pub(super) struct Entry {
     pub(super) name: &'static str,
     /// Package and binary.
@@ -24,24 +24,11 @@ pub(super) struct Entry {
     pub(super) server: Option<Start>,
 }
 
-/// The same flags for both: ours takes the peer's.
-const NODE: &[&str] = &[
-    "--web.listen-address=127.0.0.1:PORT",
-    "--collector.disable-defaults",
-    "--collector.cpu",
-    "--collector.diskstats",
-    "--collector.filesystem",
-    "--collector.loadavg",
-    "--collector.meminfo",
-    "--collector.netclass",
-    "--collector.netdev",
-    "--collector.os",
-    "--collector.stat",
-    "--collector.textfile",
-    "--collector.time",
-    "--collector.uname",
-    "--collector.vmstat",
-];
+/// What each has on by default: ours has all of the peer's that this machine has data for, and some more.
+const NODE: &[&str] = &["--web.listen-address=127.0.0.1:PORT"];
+
+/// Debian's build has systemd's units on, which the peer itself has not.
+const NODE_PEER: &[&str] = &["--web.listen-address=127.0.0.1:PORT", "--no-collector.systemd"];
 
 const REDIS: &[&str] =
     &["-web.listen-address=127.0.0.1:PORT", "-redis.addr=SERVER", "-include-system-metrics"];
@@ -66,7 +53,7 @@ pub(super) const ENTRIES: [Entry; 5] = [
         args: NODE,
         env: &[],
         peer: "node_exporter",
-        peer_args: NODE,
+        peer_args: NODE_PEER,
         path: "/metrics",
         server: None,
     },

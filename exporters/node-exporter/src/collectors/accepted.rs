@@ -9,9 +9,6 @@ const HELP: &str = "Accepted without effect.";
 const COLLECTORS: &[&str] = &[
     "collector.bcache",
     "collector.bcachefs",
-    "collector.btrfs",
-    "collector.buddyinfo",
-    "collector.cgroups",
     "collector.cpu_vulnerabilities",
     "collector.dmmultipath",
     "collector.drbd",
@@ -20,7 +17,6 @@ const COLLECTORS: &[&str] = &[
     "collector.fibrechannel",
     "collector.infiniband",
     "collector.ipvs",
-    "collector.ksmd",
     "collector.lnstat",
     "collector.logind",
     "collector.meminfo_numa",

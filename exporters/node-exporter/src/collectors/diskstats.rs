@@ -1,6 +1,6 @@
 //! Block devices, from `/proc/diskstats`, with facts from sysfs and udev.
 
-use exporter_core::{BoxedSource, Collector, ConfigError, Family, Flag, Sink};
+use exporter_core::{BoxedSource, Collector, ConfigError, Family, Flag, Settings, Sink};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ pub(crate) static DISKSTATS: Collector = Collector {
 
 macro_rules! families {
     ($($ident:ident $kind:ident $name:literal $help:literal)*) => {$(
-        static $ident: Family<1> = Family::$kind(concat!("node_disk_", $name), $help, &["device"]);
+        pub(super) static $ident: Family<1> = Family::$kind(concat!("node_disk_", $name), $help, &["device"]);
     )*};
 }
 families! {
@@ -143,8 +143,13 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value(OLD_EXCLUDE, "", "The old name of device-exclude.").hidden(),
 ];
 
+/// Which devices are reported.
+pub(super) fn filter(settings: &Settings) -> Result<Filter, ConfigError> {
+    Filter::renamed(settings, INCLUDE, EXCLUDE, OLD_EXCLUDE)
+}
+
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let mut filter = Filter::renamed(&context.settings, INCLUDE, EXCLUDE, OLD_EXCLUDE)?;
+    let mut filter = filter(&context.settings)?;
     let mut udev = Udev::new(context);
     let mut sysfs = Sysfs { block: context.sys("block"), known: HashMap::new() };
     Ok(source::file(context.proc("diskstats"), move |text, sink| {

@@ -21,7 +21,7 @@ static CHIP_NAMES: Family<2> =
     Family::info("node_hwmon_chip_names", "What drivers call their chips.", &["chip", "chip_name"]);
 static LABEL: Family<3> =
     Family::info("node_hwmon_sensor_label", "What drivers call their sensors.", &["chip", "label", "sensor"]);
-static GAUGE: Dynamic<2> =
+pub(super) static GAUGE: Dynamic<2> =
     Dynamic::new(Kind::Gauge, "node_hwmon_", "Sensor reading {}.", &["chip", "sensor"]);
 static COUNTER: Dynamic<2> =
     Dynamic::new(Kind::Counter, "node_hwmon_", "Sensor count {}.", &["chip", "sensor"]);

@@ -13,9 +13,9 @@ pub(crate) static LOADAVG: Collector = Collector {
     dynamic: &[],
 };
 
-static LOAD1: Family<0> = Family::gauge("node_load1", "Load average over 1 minute.", &[]);
-static LOAD5: Family<0> = Family::gauge("node_load5", "Load average over 5 minutes.", &[]);
-static LOAD15: Family<0> = Family::gauge("node_load15", "Load average over 15 minutes.", &[]);
+pub(super) static LOAD1: Family<0> = Family::gauge("node_load1", "Load average over 1 minute.", &[]);
+pub(super) static LOAD5: Family<0> = Family::gauge("node_load5", "Load average over 5 minutes.", &[]);
+pub(super) static LOAD15: Family<0> = Family::gauge("node_load15", "Load average over 15 minutes.", &[]);
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     Ok(source::file(context.proc("loadavg"), |text, sink| {

@@ -9,7 +9,7 @@ use crate::text::{Malformed, fields, integer, lines};
 pub(crate) static MEMINFO: Collector =
     Collector { name: "meminfo", enabled: true, families: &[], dynamic: &[BYTES.desc(), COUNT.desc()] };
 
-static BYTES: Dynamic<0> =
+pub(super) static BYTES: Dynamic<0> =
     Dynamic::new(Kind::Gauge, "node_memory_", "Field {} of /proc/meminfo, in bytes.", &[]).suffix("_bytes");
 static COUNT: Dynamic<0> = Dynamic::new(Kind::Gauge, "node_memory_", "Field {} of /proc/meminfo.", &[]);
 

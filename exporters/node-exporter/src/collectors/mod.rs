@@ -3,6 +3,9 @@
 mod accepted;
 mod arp;
 mod bonding;
+mod btrfs;
+mod buddyinfo;
+mod cgroups;
 mod conntrack;
 mod cpu;
 mod cpufreq;
@@ -15,6 +18,7 @@ mod filesystem;
 mod hwmon;
 mod interrupts;
 mod kernel_hung;
+mod ksmd;
 mod loadavg;
 mod mdadm;
 mod meminfo;
@@ -24,6 +28,7 @@ mod nfs;
 mod nfsd;
 mod nvme;
 mod os;
+mod portable;
 mod powersupplyclass;
 mod pressure;
 mod processes;
@@ -72,6 +77,9 @@ const fn entry(
 static TABLE: &[Entry] = &[
     entry(&[&arp::ARP], &[arp::FLAGS], arp::source),
     entry(&[&bonding::BONDING], &[], bonding::source),
+    entry(&[&btrfs::BTRFS], &[], btrfs::source),
+    entry(&[&buddyinfo::BUDDYINFO], &[], buddyinfo::source),
+    entry(&[&cgroups::CGROUPS], &[], cgroups::source),
     entry(&[&conntrack::CONNTRACK], &[], conntrack::source),
     entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
     entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
@@ -84,6 +92,7 @@ static TABLE: &[Entry] = &[
     entry(&[&hwmon::HWMON], &[hwmon::FLAGS], hwmon::source),
     entry(&[&interrupts::INTERRUPTS], &[interrupts::FLAGS], interrupts::source),
     entry(&[&kernel_hung::KERNEL_HUNG], &[], kernel_hung::source),
+    entry(&[&ksmd::KSMD], &[], ksmd::source),
     entry(&[&loadavg::LOADAVG], &[], loadavg::source),
     entry(&[&mdadm::MDADM], &[], mdadm::source),
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
@@ -124,13 +133,16 @@ pub(crate) fn all() -> Vec<&'static Collector> {
 
 pub(crate) fn flags() -> Vec<Flag> {
     let own = TABLE.iter().flat_map(|entry| entry.flags.iter().copied().flatten());
-    context::FLAGS.iter().chain(own).copied().chain(accepted::flags()).collect()
+    context::FLAGS.iter().chain(portable::FLAGS).chain(own).copied().chain(accepted::flags()).collect()
 }
 
 /// The sources with at least one collector switched on.
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
     accepted::tell(settings);
     let context = Context::new(settings)?;
+    if portable::is_chosen(settings)? {
+        return Ok(portable::sources(&context));
+    }
     let mut specs = Vec::new();
     for entry in TABLE {
         let on: Vec<_> =

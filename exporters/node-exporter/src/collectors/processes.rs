@@ -26,7 +26,7 @@ pub(crate) static PROCESSES: Collector = Collector {
     dynamic: &[],
 };
 
-static PIDS: Family<0> = Family::gauge("node_processes_pids", "Processes.", &[]);
+pub(super) static PIDS: Family<0> = Family::gauge("node_processes_pids", "Processes.", &[]);
 static THREADS: Family<0> = Family::gauge("node_processes_threads", "Threads.", &[]);
 static MAX_PROCESSES: Family<0> =
     Family::gauge("node_processes_max_processes", "Process numbers that there are.", &[]);

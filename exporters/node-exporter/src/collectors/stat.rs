@@ -26,7 +26,7 @@ pub(crate) static STAT: Collector = Collector {
 static INTERRUPTS: Family<0> = Family::counter("node_intr_total", "Interrupts serviced.", &[]);
 static SWITCHES: Family<0> = Family::counter("node_context_switches_total", "Context switches.", &[]);
 static FORKS: Family<0> = Family::counter("node_forks_total", "Processes and threads created.", &[]);
-static BOOT_TIME: Family<0> =
+pub(super) static BOOT_TIME: Family<0> =
     Family::gauge("node_boot_time_seconds", "When the host was booted, in Unix time.", &[]);
 static RUNNING: Family<0> = Family::gauge("node_procs_running", "Threads that run or could.", &[]);
 static BLOCKED: Family<0> =

@@ -18,7 +18,7 @@ pub(crate) static TIME: Collector = Collector {
     dynamic: &[],
 };
 
-static NOW: Family<0> = Family::gauge("node_time_seconds", "The host's clock, in Unix time.", &[]);
+pub(super) static NOW: Family<0> = Family::gauge("node_time_seconds", "The host's clock, in Unix time.", &[]);
 static ZONE: Family<1> =
     Family::gauge("node_time_zone_offset_seconds", "Local time minus UTC.", &["time_zone"]);
 static AVAILABLE: Family<2> = Family::info(

@@ -8,7 +8,7 @@ use crate::source;
 pub(crate) static UNAME: Collector =
     Collector { name: "uname", enabled: true, families: &[INFO.desc()], dynamic: &[] };
 
-static INFO: Family<6> = Family::info(
+pub(super) static INFO: Family<6> = Family::info(
     "node_uname_info",
     "Names of the kernel and the host.",
     &["domainname", "machine", "nodename", "release", "sysname", "version"],

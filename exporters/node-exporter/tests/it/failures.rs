@@ -11,6 +11,8 @@ const FILES: &[(&str, &[&str])] = &[
     ("proc/meminfo", &["meminfo"]),
     ("proc/vmstat", &["vmstat"]),
     ("proc/diskstats", &["diskstats"]),
+    ("proc/buddyinfo", &["buddyinfo"]),
+    ("proc/cgroups", &["cgroups"]),
     ("proc/mdstat", &["mdadm"]),
     ("proc/schedstat", &["schedstat"]),
     ("proc/interrupts", &["interrupts"]),
@@ -36,6 +38,8 @@ const FILES: &[(&str, &[&str])] = &[
 ];
 
 const FLAGS: &[(&str, &str)] = &[
+    ("collector.buddyinfo", "true"),
+    ("collector.cgroups", "true"),
     ("collector.interrupts", "true"),
     ("collector.softirqs", "true"),
     ("collector.swap", "true"),

@@ -7,11 +7,14 @@
     reason = "helpers of tests are not seen as tests"
 )]
 
+mod differential;
 mod failures;
 mod flags;
+mod fuzz;
 mod golden;
 mod host;
 mod peer;
+mod portable;
 mod program;
 mod support;
 mod systemd;

@@ -4,7 +4,7 @@ use exporter_core::{Page, Scrape};
 use redis::Value;
 
 use super::list::Key;
-use super::nodes::{Ask, Nodes};
+use super::nodes::{Ask, IDLE_TIME, Nodes};
 use crate::families::families;
 use crate::reply;
 
@@ -12,6 +12,8 @@ families! { DESCS:
     SIZE: 2 = gauge("redis_key_size", "Elements of a key, or bytes of a string.", ["db", "key"]);
     MEMORY: 2 = gauge("redis_key_memory_usage_bytes", "Memory of a key, in bytes.", ["db", "key"]);
     VALUE: 2 = gauge("redis_key_value", "The value of a string that is a number.", ["db", "key"]);
+    TTL: 2 = gauge("redis_key_ttl_seconds", "How long a key has still to live, in seconds; none where it stays.", ["db", "key"]);
+    IDLE: 2 = gauge("redis_key_idle_seconds", "Since a key was last read or written, in seconds.", ["db", "key"]);
     TEXT: 3 = gauge("redis_key_value_as_string", "Another string's value, as a label; always 1.", ["db", "key", "val"]);
 }
 
@@ -21,12 +23,22 @@ const LONGEST: &[u8] = b"255";
 /// How a HyperLogLog begins.
 const HLL: &[u8] = b"HYLL";
 
+/// What is asked for beside type, size and memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extras {
+    pub(crate) values: bool,
+    /// Time to live, and time since the last use.
+    pub(crate) ages: bool,
+}
+
 /// What is known of one key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
     pub(crate) size: Option<i64>,
     memory: Option<i64>,
     value: Option<Vec<u8>>,
+    ttl_ms: Option<i64>,
+    idle: Option<i64>,
     pub(crate) exists: bool,
 }
 
@@ -44,19 +56,31 @@ fn size_command(kind: &[u8]) -> Option<(&'static str, &'static [u8])> {
 }
 
 /// Looks at keys of one database.
-pub(crate) async fn of(
+pub(crate) async fn of<'a>(
     nodes: &mut Nodes,
     scrape: &Scrape,
     db: i64,
-    keys: &[&[u8]],
-    with_values: bool,
+    keys: &[&'a [u8]],
+    extras: Extras,
 ) -> Vec<Details> {
     let types = keys.iter().map(|key| Ask { key, name: "type", words: vec![b"TYPE", key] });
     let memory =
         keys.iter().map(|key| Ask { key, name: "memory usage", words: vec![b"MEMORY", b"USAGE", key] });
-    let asks: Vec<_> = types.chain(memory).collect();
+    let mut asks: Vec<_> = types.chain(memory).collect();
+    if extras.ages {
+        asks.extend(keys.iter().map(|key| Ask { key, name: "pttl", words: vec![b"PTTL", key] }));
+        // Where our own reading is a use, the answer would be about us.
+        if nodes.leaves_use_alone() {
+            let idle =
+                |key: &&'a [u8]| Ask { key, name: IDLE_TIME, words: vec![b"OBJECT", b"IDLETIME", key] };
+            asks.extend(keys.iter().map(idle));
+        }
+    }
     let mut first = nodes.ask(scrape, db, &asks).await;
-    let memory = first.split_off(keys.len());
+    let mut rest = first.split_off(keys.len());
+    let ages = rest.split_off(keys.len());
+    let memory = rest;
+    let age = |kind: usize, at: usize| ages.get(kind * keys.len() + at)?.as_ref().and_then(reply::integer);
     let mut all: Vec<Details> = Vec::with_capacity(keys.len());
     let mut asks = Vec::new();
     // Which key, and whether it is asked for its size.
@@ -66,12 +90,13 @@ pub(crate) async fn of(
         let exists = !matches!(kind, b"" | b"none");
         let memory = memory.as_ref().and_then(reply::integer);
         let size = (kind == b"none").then_some(0);
-        all.push(Details { size, memory, value: None, exists });
+        let (ttl_ms, idle) = (age(0, at), age(1, at));
+        all.push(Details { size, memory, value: None, ttl_ms, idle, exists });
         if let Some((name, command)) = size_command(kind) {
             asks.push(Ask { key, name, words: vec![command, key] });
             places.push((at, true));
         }
-        if kind == b"string" && with_values {
+        if kind == b"string" && extras.values {
             asks.push(Ask { key, name: "getrange", words: vec![b"GETRANGE", key, b"0", LONGEST] });
             places.push((at, false));
         }
@@ -111,6 +136,13 @@ impl Details {
         }
         if let Some(memory) = self.memory {
             page.put(&MEMORY, [&db, name], memory);
+        }
+        // Negative without expiry, or without the key.
+        if let Some(ttl) = self.ttl_ms.filter(|ttl| *ttl >= 0) {
+            page.put(&TTL, [&db, name], ttl as f64 / 1000.0);
+        }
+        if let Some(idle) = self.idle {
+            page.put(&IDLE, [&db, name], idle);
         }
         let Some(value) = &self.value else { return };
         let number = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<f64>().ok());

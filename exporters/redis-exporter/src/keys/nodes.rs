@@ -5,14 +5,17 @@ use futures_util::future::join_all;
 use redis::Value;
 use std::time::{Duration, Instant};
 
+use super::slots::{masters, slot_of};
 use crate::config::Config;
 use crate::connect::Access;
-use crate::reply;
 use crate::session::{Batch, Reply, Session};
 use crate::trouble::{Cause, Trouble};
 
 /// How long a cluster's layout is taken for granted.
 const LAYOUT: Duration = Duration::from_secs(60);
+
+/// Under which a refusal of `OBJECT IDLETIME` is remembered.
+pub(crate) const IDLE_TIME: &str = "object idletime";
 
 /// A command about one key.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ impl Lookups {
         };
         match name {
             "memory usage" => {}
+            // 0 is an answer here.
+            IDLE_TIME if matches!(reply, Ok(Value::Int(_))) => self.hits += 1,
             // A stream and its groups may be empty.
             "xlen" | "xinfo" if reply.is_ok() => self.hits += 1,
             _ if is_absent => self.misses += 1,
@@ -66,6 +71,8 @@ pub(crate) struct Nodes {
     nodes: Vec<Node>,
     slots: Vec<(u16, u16, usize)>,
     refreshed: Option<Instant>,
+    /// Which node is asked for the layout first.
+    turn: usize,
     /// What went wrong with some node in this scrape.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) lookups: Lookups,
@@ -74,7 +81,18 @@ pub(crate) struct Nodes {
 struct Node {
     address: (String, u16),
     session: Session,
+    /// How it has failed in this scrape; it is left alone for the rest of it.
+    down: Option<Trouble>,
 }
+
+impl Node {
+    fn new(address: (String, u16), session: Session) -> Self {
+        Self { address, session, down: None }
+    }
+}
+
+/// What one node of a cluster may cost of a scrape: the others' keys are to be had beside one that hangs.
+const SHARE: u32 = 4;
 
 impl Nodes {
     pub(crate) fn new(access: Access, config: &Config) -> Self {
@@ -85,7 +103,8 @@ impl Nodes {
             timeout: config.timeout,
             client_name: config.client_name,
             is_cluster,
-            nodes: vec![Node { address: (String::new(), 0), session }],
+            nodes: vec![Node::new((String::new(), 0), session)],
+            turn: 0,
             slots: Vec::new(),
             refreshed: None,
             trouble: None,
@@ -95,6 +114,11 @@ impl Nodes {
 
     pub(crate) fn is_cluster(&self) -> bool {
         self.is_cluster
+    }
+
+    /// Whether keys are as if nobody had read them when we have.
+    pub(crate) fn leaves_use_alone(&self) -> bool {
+        self.nodes.iter().all(|node| node.down.is_some() || node.session.leaves_use_alone())
     }
 
     /// How many there are.
@@ -107,25 +131,55 @@ impl Nodes {
         self.trouble = None;
         for node in &mut self.nodes {
             node.session.begin();
+            node.down = None;
         }
         if !self.is_cluster {
-            self.nodes[0].session.server(scrape).await?;
-        } else if self.refreshed.is_none_or(|at| at.elapsed() > LAYOUT) {
-            self.refresh(scrape).await?;
+            return self.nodes[0].session.server(scrape).await.map(drop);
         }
-        Ok(())
+        let share = self.timeout.min(scrape.remaining() / SHARE);
+        if self.refreshed.is_none_or(|at| at.elapsed() > LAYOUT)
+            && let Err(trouble) = self.refresh(scrape, share).await
+        {
+            // The layout that is known is better than none.
+            if self.slots.is_empty() {
+                return Err(trouble);
+            }
+            self.trouble = Some(trouble);
+        }
+        let connects = self.nodes.iter_mut().filter(|node| node.down.is_none()).map(|node| async move {
+            node.session.limit = share;
+            node.down = node.session.server(scrape).await.err();
+        });
+        join_all(connects).await;
+        if let Some(trouble) = self.nodes.iter().find_map(|node| node.down.clone()) {
+            // Another node may have taken its place.
+            self.refreshed = None;
+            self.trouble = Some(trouble);
+        }
+        match &self.trouble {
+            Some(trouble) if self.nodes.iter().all(|node| node.down.is_some()) => Err(trouble.clone()),
+            _ => Ok(()),
+        }
     }
 
-    /// The layout is asked of the configured node, or of any that is known.
-    async fn refresh(&mut self, scrape: &Scrape) -> Result<(), Trouble> {
-        let mut seed = Session::new(self.access.clone(), self.timeout, self.client_name, false);
+    /// Asks for the layout: nodes that are known, another one first each time, then the configured one.
+    async fn refresh(&mut self, scrape: &Scrape, share: Duration) -> Result<(), Trouble> {
         let ask = |_: &_, _: &_| Batch::of("cluster slots", &[b"CLUSTER", b"SLOTS"]);
-        let mut replies = seed.ask(scrape, ask).await;
-        for node in &mut self.nodes {
-            if replies.is_ok() {
-                break;
-            }
+        let mut replies = Err(Trouble::new(Cause::Protocol, "no node of the cluster is known"));
+        self.turn += 1;
+        let known = if self.slots.is_empty() { 0 } else { self.nodes.len() };
+        for at in 0..known {
+            let node = &mut self.nodes[(self.turn + at) % known];
+            node.session.limit = share;
             replies = node.session.ask(scrape, ask).await;
+            match &replies {
+                Ok(_) => break,
+                Err(trouble) => node.down = Some(trouble.clone()),
+            }
+        }
+        if replies.is_err() {
+            let mut seed = Session::new(self.access.clone(), share, self.client_name, false);
+            replies = seed.ask(scrape, ask).await;
         }
         let replies = replies?;
         if let Some(trouble) = replies.trouble("cluster slots") {
@@ -133,9 +187,13 @@ impl Nodes {
         }
         let reply =
             replies.get("cluster slots").map_err(|error| Trouble::new(Cause::Protocol, error.to_string()))?;
+        let masters = masters(reply);
+        if masters.is_empty() {
+            return Err(Trouble::new(Cause::Protocol, "the cluster has no slots"));
+        }
         let mut known: Vec<Node> = std::mem::take(&mut self.nodes);
         self.slots.clear();
-        for (first, last, host, port) in masters(reply) {
+        for (first, last, host, port) in masters {
             // A node that does not know its own name is the one that was asked.
             let access = if host.is_empty() { self.access.clone() } else { self.access.at(&host, port) };
             let address = (host, port);
@@ -144,17 +202,13 @@ impl Nodes {
                     Some(at) => known.swap_remove(at),
                     None => {
                         let session = Session::new(access, self.timeout, self.client_name, true);
-                        Node { address, session }
+                        Node::new(address, session)
                     }
                 };
                 self.nodes.push(node);
                 self.nodes.len() - 1
             });
             self.slots.push((first, last, at));
-        }
-        if self.nodes.is_empty() {
-            self.nodes = known;
-            return Err(Trouble::new(Cause::Protocol, "the cluster has no slots"));
         }
         self.refreshed = Some(Instant::now());
         Ok(())
@@ -166,7 +220,7 @@ impl Nodes {
         let mut shares: Vec<(Batch, Vec<usize>)> = self.nodes.iter().map(|_| Default::default()).collect();
         for (at, ask) in asks.iter().enumerate() {
             let node = self.node_of(ask.key);
-            if !self.nodes[node].session.is_refused(ask.name) {
+            if self.nodes[node].down.is_none() && !self.nodes[node].session.is_refused(ask.name) {
                 shares[node].0.add(ask.name, &ask.words);
                 shares[node].1.push(at);
             }
@@ -174,7 +228,9 @@ impl Nodes {
         let mut answers: Vec<Option<Value>> = asks.iter().map(|_| None).collect();
         let work = self.nodes.iter_mut().zip(&shares).filter(|(_, (batch, _))| !batch.is_empty());
         let results = join_all(work.map(|(node, (batch, places))| async move {
-            (node.session.ask_in(scrape, db, batch).await, places)
+            let result = node.session.ask_in(scrape, db, batch).await;
+            node.down = result.as_ref().err().cloned();
+            (result, places)
         }));
         let mut trouble = None;
         for (result, places) in results.await {
@@ -209,9 +265,12 @@ impl Nodes {
         batch: &Batch,
     ) -> Result<Option<Value>, Trouble> {
         let Some(node) = self.nodes.get_mut(node) else { return Ok(None) };
-        node.session.server(scrape).await?;
-        let replies = node.session.ask_in(scrape, db, batch).await?;
-        match replies.into_values().next() {
+        if let Some(trouble) = &node.down {
+            return Err(trouble.clone());
+        }
+        let replies = node.session.ask_in(scrape, db, batch).await;
+        node.down = replies.as_ref().err().cloned();
+        match replies?.into_values().next() {
             Some(Ok(value)) => Ok(Some(value)),
             Some(Err(error)) => Err(Trouble::redis(&error)),
             None => Ok(None),
@@ -225,47 +284,5 @@ impl Nodes {
         let slot = slot_of(key);
         let found = self.slots.iter().find(|(first, last, _)| (*first..=*last).contains(&slot));
         found.map_or(0, |(_, _, node)| *node)
-    }
-}
-
-/// First and last slot, host and port of each master in CLUSTER SLOTS.
-fn masters(reply: &Value) -> Vec<(u16, u16, String, u16)> {
-    let range = |value: &Value| u16::try_from(reply::integer(value)?).ok();
-    let one = |entry: &Value| {
-        let [first, last, master, ..] = reply::items(entry) else { return None };
-        let [host, port, ..] = reply::items(master) else { return None };
-        Some((range(first)?, range(last)?, reply::text(host).unwrap_or_default().to_owned(), range(port)?))
-    };
-    reply::items(reply).iter().filter_map(one).collect()
-}
-
-/// The slot of a key: what stands in the first braces counts, if there is something in them.
-fn slot_of(key: &[u8]) -> u16 {
-    let tag = key.iter().position(|&byte| byte == b'{').and_then(|open| {
-        let length = key[open + 1..].iter().position(|&byte| byte == b'}')?;
-        (length > 0).then(|| &key[open + 1..open + 1 + length])
-    });
-    crc16(tag.unwrap_or(key)) % 16384
-}
-
-/// CRC-16/XMODEM.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_of_keys() {
-        assert_eq!(crc16(b"123456789"), 0x31c3);
-        assert_eq!(slot_of(b"foo"), 12182);
-        assert_eq!(slot_of(b"{user1000}.following"), slot_of(b"{user1000}.followers"));
-        assert_ne!(slot_of(b"{}a"), slot_of(b"{}b"));
     }
 }

@@ -8,7 +8,7 @@ use exporter_core::Scrape;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::details::{self, Details};
+use super::details::{self, Details, Extras};
 use super::list::Key;
 use super::nodes::Nodes;
 use crate::reply;
@@ -55,7 +55,7 @@ pub(crate) struct Limits {
     pub(crate) budget: Duration,
     pub(crate) batch: usize,
     pub(crate) keys: usize,
-    pub(crate) values: bool,
+    pub(crate) extras: Extras,
 }
 
 /// What a search has found is shown for so long when searching fails.
@@ -163,7 +163,7 @@ impl Scanner {
             Purpose::Count => {}
             Purpose::Names => self.now.names.extend(fresh.iter().map(|name| (self.pattern, key(name)))),
             Purpose::Details => {
-                let details = details::of(nodes, scrape, pattern.key.db, &fresh, self.limits.values).await;
+                let details = details::of(nodes, scrape, pattern.key.db, &fresh, self.limits.extras).await;
                 let known = fresh.iter().zip(details).filter(|(_, details)| details.exists);
                 self.now.keys.extend(known.map(|(name, details)| (key(name), details)));
             }

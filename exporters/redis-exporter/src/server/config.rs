@@ -2,6 +2,8 @@
 
 use exporter_core::Page;
 use redis::Value;
+use std::path::Path;
+use std::time::Duration;
 
 use crate::families::families;
 use crate::reply;
@@ -16,6 +18,9 @@ pub(super) const NAMES: [&[u8]; 6] = [
     b"databases",
 ];
 
+/// Where the dump is.
+pub(super) const DUMP: [&[u8]; 2] = [b"dir", b"dbfilename"];
+
 families! { DESCS:
     MAXMEMORY: 0 = gauge("redis_config_maxmemory", "Configured limit of memory, in bytes; 0 is none.", []);
     MAXCLIENTS: 0 = gauge("redis_config_maxclients", "Configured limit of clients.", []);
@@ -26,6 +31,9 @@ families! { DESCS:
     VALUE: 1 = gauge("redis_config_value", "A numeric setting.", ["key"]);
     KEY_VALUE: 2 = gauge("redis_config_key_value", "A setting; always 1.", ["key", "value"]);
 }
+
+/// How long a look at the dump may take.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Names whose values never leave the server: passwords, and what holds some.
 const SECRET: [&[u8]; 5] =
@@ -66,6 +74,18 @@ pub(super) fn put<'a>(page: &mut Page, replies: impl Iterator<Item = &'a Value> 
             page.put(&VALUE, [&name], value);
         }
     }
+}
+
+/// The size of the dump, if its file is on this host.
+pub(super) async fn rdb_size<'a>(replies: impl Iterator<Item = &'a Value> + Clone) -> Option<u64> {
+    let of = |wanted: &[u8]| {
+        let (_, value) = replies.clone().flat_map(reply::pairs).find(|(name, _)| *name == wanted)?;
+        reply::text(value).map(str::to_owned)
+    };
+    let path = Path::new(&of(DUMP[0])?).join(of(DUMP[1])?);
+    // The folder may be one of a network that hangs.
+    let size = tokio::task::spawn_blocking(move || std::fs::metadata(path).map(|file| file.len()));
+    tokio::time::timeout(PATIENCE, size).await.ok()?.ok()?.ok()
 }
 
 /// `normal 0 0 0 slave 268435456 67108864 60 ...`: class, hard, soft, seconds.

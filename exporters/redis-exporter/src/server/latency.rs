@@ -1,8 +1,8 @@
 //! LATENCY LATEST and LATENCY HISTOGRAM.
 //!
 //! A server sends only the buckets of a command that changed, so each command has other bounds, and a sum over commands by
-//! bound would be wrong: not even rising. Here all commands of a server have the same bounds, all of the server's scale up
-//! to the largest one seen.
+//! bound would be wrong: not even rising. Here a command has all bounds of the server's scale from its fastest call up to
+//! the largest bound seen of any command.
 
 use exporter_core::Page;
 use redis::Value;
@@ -76,7 +76,10 @@ impl Ladder {
                     below = count;
                     known.next();
                 }
-                self.cumulated.push((bound as f64, below));
+                // Nothing yet: a sum over commands misses nothing by a bucket of 0. Above, every bound counts.
+                if below > 0 {
+                    self.cumulated.push((bound as f64, below));
+                }
             }
             let calls = reply::field(histogram, "calls").and_then(reply::integer);
             let calls = calls.and_then(|calls| u64::try_from(calls).ok()).unwrap_or(below).max(below);
@@ -141,16 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn all_commands_get_the_same_rising_bounds() {
+    fn all_commands_get_rising_bounds_up_to_the_same_one() {
         let mut ladder = Ladder::default();
         let mut page = Page::new();
         let reply = reply(&[("get", 7, &[(4, 3), (33, 7)]), ("slow", 2, &[(16, 1), (4227, 2)])]);
         ladder.put(&mut page, &reply, &HashMap::from([(&b"get"[..], (7, 70))]));
         assert_eq!(ladder.bounds.last(), Some(&4227));
-        // Bounds, +Inf, sum and count of two commands.
-        assert_eq!(page.len(), 2 * (ladder.bounds.len() + 3));
+        // Bounds but those below 4 and 16, +Inf, sum and count of two commands.
+        assert_eq!(page.len(), 2 * (ladder.bounds.len() + 3) - 2 - 4);
         assert!(ladder.cumulated.windows(2).all(|pair| pair[0].1 <= pair[1].1));
-        assert_eq!(ladder.cumulated.iter().find(|(le, _)| *le == 16.0), Some(&(16.0, 1)));
+        assert_eq!(ladder.cumulated.first(), Some(&(16.0, 1)));
+        assert_eq!(ladder.cumulated.last(), Some(&(4227.0, 2)));
     }
 
     #[test]

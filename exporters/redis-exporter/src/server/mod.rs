@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::families::{families, joined};
 use crate::info::put::{self, Choice};
 use crate::info::{Info, fields, number};
+use crate::keys::groups;
 use crate::reply;
 use crate::session::{Batch, Mode, Replies, Server as Kind, Session};
 use crate::trouble::{Cause, Trouble};
@@ -22,6 +23,7 @@ pub(crate) static SERVER: Collector = Collector {
     enabled: true,
     families: joined!(
         OWN,
+        &[groups::DURATION.desc()],
         put::DESCS,
         fields::FIELD_DESCS,
         fields::MODULE_DESCS,
@@ -52,7 +54,7 @@ families! { OWN:
     CONNECT: 0 = gauge("redis_exporter_last_scrape_connect_time_seconds", "Duration of the last connect, in seconds.", []);
     PING: 0 = gauge("redis_exporter_last_scrape_ping_time_seconds", "Duration of the last PING, in seconds.", []);
     ROUND_TRIPS: 0 = gauge("redis_exporter_last_scrape_round_trips", "Round trips of the last scrape.", []);
-    KEY_GROUPS: 0 = gauge("redis_last_key_groups_scrape_duration_milliseconds", "Always 0: key groups are not collected.", []);
+    RDB_SIZE: 0 = gauge("redis_rdb_current_size_bytes", "Size of the dump on disk, in bytes.", []);
 }
 
 /// Asks one server, over a connection that it keeps.
@@ -78,6 +80,7 @@ struct Answers {
     replies: Replies,
     sentinel: sentinel::Details,
     ping: Option<Duration>,
+    rdb_size: Option<u64>,
 }
 
 impl Source for Server {
@@ -157,7 +160,8 @@ impl Server {
         if let Ok(masters) = replies.get("sentinel masters") {
             sentinel = sentinel::ask(&mut self.session, scrape, masters).await?;
         }
-        Ok(Answers { replies, sentinel, ping })
+        let rdb_size = if config.rdb_size { config::rdb_size(replies.all("config get")).await } else { None };
+        Ok(Answers { replies, sentinel, ping, rdb_size })
     }
 
     fn fill(
@@ -220,7 +224,9 @@ impl Server {
         if let Ok(masters) = replies.get("sentinel masters") {
             sentinel::put(sink, masters, &answers.sentinel, self.config.sentinel_peers);
         }
-        sink.put(&KEY_GROUPS, [], 0_u8);
+        if let Some(size) = answers.rdb_size {
+            sink.put(&RDB_SIZE, [], size);
+        }
         self.put_own(sink, trouble.as_ref(), started);
         match trouble.filter(|trouble| matches!(trouble.cause, Cause::Acl | Cause::Auth | Cause::Protocol)) {
             Some(trouble) => {
@@ -237,7 +243,6 @@ impl Server {
         tracing::debug!(%trouble, "scrape failed");
         if sink.begin(&SERVER) {
             sink.put(&UP, [], 0_u8);
-            sink.put(&KEY_GROUPS, [], 0_u8);
             self.put_own(sink, Some(trouble), started);
             sink.end(Ok(()));
         }
@@ -258,6 +263,10 @@ impl Server {
         sink.summary(&DURATION, [], [], self.scrapes, self.total.as_secs_f64());
         sink.put(&CONNECT, [], self.session.connect_time.as_secs_f64());
         sink.put(&ROUND_TRIPS, [], self.session.round_trips);
+        // As the peer: there also where nobody asks for groups.
+        if !self.config.key_groups {
+            sink.put(&groups::DURATION, [], 0_u8);
+        }
     }
 }
 
@@ -269,6 +278,8 @@ fn batch(config: &Config, wanted: Wanted, server: &Kind, session: &Session) -> B
             batch.add(name, words);
         }
     };
+    let dump = if config.rdb_size { &config::DUMP[..] } else { &[] };
+    let names = || config::NAMES.iter().chain(dump).copied();
     let (is_sentinel, is_new) = (server.mode == Mode::Sentinel, server.version >= (7, 0));
     // `EVERYTHING` is ALL and the modules.
     add("info", &[b"INFO", if config.modules { b"EVERYTHING" } else { b"ALL" }]);
@@ -282,10 +293,10 @@ fn batch(config: &Config, wanted: Wanted, server: &Kind, session: &Session) -> B
         if !command.is_empty() && config.all_config {
             add("config get", &[command, b"GET", b"*"]);
         } else if !command.is_empty() && is_new {
-            let words: Vec<&[u8]> = [command, b"GET"].into_iter().chain(config::NAMES).collect();
+            let words: Vec<&[u8]> = [command, b"GET"].into_iter().chain(names()).collect();
             add("config get", &words);
         } else if !command.is_empty() {
-            for name in config::NAMES {
+            for name in names() {
                 add("config get", &[command, b"GET", name]);
             }
         }

@@ -1,9 +1,12 @@
 //! A cluster of three: each master has its own keys, and one of them may be dead.
 
-use exporter_testkit::{Error, Result, ports, wait};
+use exporter_testkit::process::Process;
+use exporter_testkit::{Error, Result, http, ports, wait};
+use rustix::process::Signal;
+use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Ours, REDIS_8, Redis, run};
+use crate::support::{Ours, Page, Peer, REDIS_8, Redis, run};
 
 fn cluster() -> Result<Vec<Redis>> {
     // The bus' own port would be one that another test may have.
@@ -63,4 +66,98 @@ fn keys_of_all_masters_from_one_target() -> Result {
     assert_eq!(page.success("keys"), Some(0.0));
     assert!((100..300).contains(&sizes(&page.text)), "{}", sizes(&page.text));
     Ok(())
+}
+
+/// A node that hangs costs a share of the scrape: what the others hold is still told, with what is known by name only, too.
+#[test]
+fn a_node_that_hangs() -> Result {
+    let nodes = cluster()?;
+    let address = nodes[0].address();
+    let single: Vec<_> = (0..30).map(|number| format!("k:{number}")).collect();
+    let single = single.join(",");
+    let ours = Ours::new(&[
+        ("redis.addr", &address),
+        ("is-cluster", "true"),
+        ("check-single-keys", &single),
+        ("queue", "list:nowhere"),
+    ]);
+    let sizes = |page: &Page| page.text.lines().filter(|line| line.starts_with("redis_key_size{")).count();
+    assert_eq!(sizes(&ours.page()), 30);
+    nodes[2].process.signal(Signal::STOP)?;
+    for _ in 0..3 {
+        let page = ours.page_within(Duration::from_secs(2));
+        assert!(page.took < Duration::from_secs(2), "{:?}", page.took);
+        assert_eq!(page.success("keys"), Some(0.0), "what is missing is told");
+        assert!((10..30).contains(&sizes(&page)), "{}", page.text);
+    }
+    nodes[2].process.signal(Signal::CONT)?;
+    let page = ours.page();
+    assert_eq!((sizes(&page), page.success("keys"), page.success("queues")), (30, Some(1.0), Some(1.0)));
+    Ok(())
+}
+
+/// The program and its address.
+fn program(seed: &Redis, flags: &[&str]) -> Result<(Process, ports::Port)> {
+    let port = ports::free()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redis-exporter"));
+    command.arg(format!("-redis.addr={}", seed.address())).args(flags);
+    let mut program = Process::spawn(command.arg(format!("-web.listen-address={}", port.address())))?;
+    program.wait_http(&format!("http://{}/-/ready", port.address()), wait::LONG)?;
+    Ok((program, port))
+}
+
+/// As the peer tells it, so that one configuration of Prometheus fits both.
+#[test]
+fn nodes_for_prometheus_to_scrape() -> Result {
+    let mut nodes = cluster()?;
+    nodes[1].run("CONFIG SET cluster-announce-hostname node-1.example").unwrap();
+    let mut expected: Vec<_> = nodes.iter().map(Redis::address).collect();
+    expected.sort();
+    let (_ours, port) = program(&nodes[0], &["-is-cluster"])?;
+    let found = |port: &ports::Port| -> Result<Vec<String>> {
+        let answer = http::get(&format!("http://{}/discover-cluster-nodes", port.address()), &[])?;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        Ok(targets(&answer.text()))
+    };
+    assert_eq!(found(&port)?, expected);
+    let peer = Peer::start(&nodes[0], &["-is-cluster"])?;
+    assert_eq!(targets(&peer.get("/discover-cluster-nodes")?), expected, "the peer's");
+
+    let (_named, named) = program(&nodes[0], &["-is-cluster", "-cluster-discover-hostnames"])?;
+    let name = format!("redis://node-1.example:{}", nodes[1].port);
+    wait::until("the name to be known", wait::LONG, || {
+        let found = found(&named)?;
+        if found.contains(&name) { Ok(()) } else { Err(Error::new(format!("{found:?}"))) }
+    })?;
+    // What it finds is what /scrape takes; a node that is down stays on the list, or nobody would hear of it.
+    nodes[2].process.stop()?;
+    assert_eq!(found(&port)?, expected);
+    for (node, up) in [(&nodes[1], "redis_up 1"), (&nodes[2], "redis_up 0")] {
+        let url = format!("http://{}/scrape?target={}", port.address(), node.address());
+        let page = http::get(&url, &[])?.text();
+        assert!(page.lines().any(|line| line == up), "{up} in {page}");
+    }
+    nodes[0].process.stop()?;
+    let down = http::get(&format!("http://{}/discover-cluster-nodes", port.address()), &[])?;
+    assert_eq!(down.status, 502);
+    assert!(down.text().contains("refused"), "{}", down.text());
+    Ok(())
+}
+
+#[test]
+fn no_cluster_no_nodes() -> Result {
+    let server = Redis::start(REDIS_8, &[])?;
+    let (_ours, port) = program(&server, &[])?;
+    let answer = http::get(&format!("http://{}/discover-cluster-nodes", port.address()), &[])?;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("--is-cluster"), "{}", answer.text());
+    Ok(())
+}
+
+fn targets(json: &str) -> Vec<String> {
+    let groups: serde_json::Value = serde_json::from_str(json).unwrap();
+    let targets = groups[0]["targets"].as_array().unwrap();
+    let mut targets: Vec<_> = targets.iter().map(|one| one.as_str().unwrap().to_owned()).collect();
+    targets.sort();
+    targets
 }

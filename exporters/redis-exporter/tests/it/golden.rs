@@ -53,8 +53,10 @@ fn steady(page: &str) -> String {
         let labels = series[name.len()..].split("\",").map(|label| match label.split_once("=\"") {
             Some((label, value)) => {
                 let label = label.trim_start_matches('{');
-                let known =
-                    matches!(label, "role" | "db" | "le" | "quantile" | "class" | "limit" | "collector");
+                let known = matches!(
+                    label,
+                    "role" | "db" | "state" | "le" | "quantile" | "class" | "limit" | "collector"
+                );
                 format!("{label}=\"{}\"", if known { value.trim_end_matches("\"}") } else { "X" })
             }
             None => String::new(),

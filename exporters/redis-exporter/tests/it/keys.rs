@@ -1,6 +1,6 @@
 //! Keys, streams and searches, beside the peer where it has the same.
 
-use exporter_testkit::Result;
+use exporter_testkit::{Error, Result, wait};
 use std::time::Duration;
 
 use crate::support::{ALL, Ours, Page, REDIS_7, REDIS_8, Redis, VALKEY, run};
@@ -80,6 +80,7 @@ fn looking_at_keys_leaves_only_counted_hits() -> Result {
             &[
                 ("check-keys", "*"),
                 ("check-single-keys", "absent,number"),
+                ("check-keys-ages", "true"),
                 ("check-single-streams", "stream,absent"),
                 ("queue", "list:queue:a"),
                 ("queue", "bullmq:none"),
@@ -113,6 +114,45 @@ fn looking_at_keys_leaves_only_counted_hits() -> Result {
             let idle = run(&mut client, "OBJECT IDLETIME text").unwrap();
             assert!(matches!(idle, redis::Value::Int(2..)), "{program}: {idle:?}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn how_long_keys_live_and_are_not_used() -> Result {
+    for program in ALL {
+        let server = Redis::start(program, &[])?;
+        let mut client = server.client();
+        for command in ["SET stays 1", "SET goes 1 PX 50000", "RPUSH queue 1"] {
+            run(&mut client, command).unwrap();
+        }
+        let ours = with(
+            &server,
+            &[("check-keys", "q*"), ("check-single-keys", "stays,goes,absent"), ("check-keys-ages", "true")],
+        );
+        let of = |page: &Page, what: &str, key: &str| {
+            page.value(&format!("redis_key_{what}_seconds{{db=\"db0\",key=\"{key}\"}}"))
+        };
+        let page = wait::until("a key that is idle", wait::LONG, || {
+            let page = ours.page();
+            let idle = of(&page, "idle", "queue");
+            let done = if program == REDIS_7 { idle.is_none() } else { idle >= Some(2.0) };
+            if done { Ok(page) } else { Err(Error::new(format!("{program}: {idle:?}"))) }
+        })?;
+        let left = of(&page, "ttl", "goes").unwrap();
+        assert!((1.0..=50.0).contains(&left), "{left}");
+        for absent in ["stays", "absent"] {
+            assert_eq!(of(&page, "ttl", absent), None, "{program}: {absent}");
+        }
+        assert_eq!(of(&page, "idle", "absent"), None);
+        // Where it is not kept, it is asked for once.
+        run(&mut client, "CONFIG SET maxmemory-policy allkeys-lfu").unwrap();
+        for _ in 0..5 {
+            ours.page();
+        }
+        let errors = ours.page().value("redis_total_error_replies").unwrap();
+        assert!(errors <= 4.0, "{program}: {errors}");
+        assert_eq!(of(&ours.page(), "idle", "queue"), None);
     }
     Ok(())
 }
@@ -168,6 +208,26 @@ fn a_million_keys() -> Result {
     assert_eq!(page.value("redis_keys_count{db=\"db0\",key=\"k:*\"}"), Some(1_000_000.0));
     assert_eq!(page.value("redis_keys_count{db=\"db0\",key=\"nothing:*\"}"), Some(0.0));
     assert!(scrapes > 1, "the budget was not kept");
+    Ok(())
+}
+
+/// The connection for keys is replaced within the scrape that finds it dead.
+#[test]
+fn keys_of_a_server_that_was_restarted() -> Result {
+    let mut server = Redis::start(REDIS_7, &["--appendonly", "yes"])?;
+    fill(&server);
+    let ours = with(&server, &[("check-single-keys", "db3=h"), ("queue", "list:queue:a")]);
+    assert_eq!(size(&ours.page(), "db3", "h"), Some(2.0));
+    server.restart()?;
+    // It listens before it has read its file.
+    server.client();
+    wait::until("the file to be read", wait::LONG, || match server.run("PING") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::new(error.to_string())),
+    })?;
+    let page = ours.page();
+    assert_eq!(size(&page, "db3", "h"), Some(2.0), "{}", page.text);
+    assert_eq!((page.success("keys"), page.success("queues")), (Some(1.0), Some(1.0)));
     Ok(())
 }
 

@@ -118,7 +118,6 @@ fn a_real_celery() -> Result {
         ("celery.queues", "celery,absent"),
         ("celery.discover", "true"),
         ("celery.workers", "true"),
-        ("celery.worker-silence", "5s"),
     ]);
     ours.page();
     let send = "from app import nap\nfor p in range(10):\n    nap.apply_async((0.05,), priority=p)\nnap.apply_async((0.05,), queue='mail')";
@@ -147,10 +146,16 @@ fn a_real_celery() -> Result {
         "--hostname=celery@testhost",
         "--without-mingle",
         "--without-gossip",
+        "--loglevel=info",
         "-Q",
         "celery,mail",
     ]))?;
     let up = "celery_worker_up{hostname=\"testhost\"}";
+    worker.wait_stderr_line("ready.", wait::LONG)?;
+    wait::until("the worker to be seen", Duration::from_secs(10), || {
+        let value = ours.page().value(up);
+        if value == Some(1.0) { Ok(()) } else { Err(Error::new(format!("{value:?}"))) }
+    })?;
     worker.until("the worker and an empty queue", wait::LONG, || {
         let page = ours.page();
         let state = (

@@ -9,10 +9,13 @@ use exporter_testkit::{Error, Result, tools, wait};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+pub(crate) const REDIS_6: &str = "redis-server-6";
 pub(crate) const REDIS_7: &str = "redis-server-7";
 pub(crate) const REDIS_8: &str = "redis-server-8";
 pub(crate) const VALKEY: &str = "valkey-server";
 pub(crate) const ALL: [&str; 3] = [REDIS_7, REDIS_8, VALKEY];
+/// With the oldest, which has no histograms and takes one name by CONFIG GET.
+pub(crate) const WITH_OLD: [&str; 4] = [REDIS_6, REDIS_7, REDIS_8, VALKEY];
 
 static EXPORTER: &Exporter = &redis_exporter::EXPORTER;
 
@@ -33,7 +36,9 @@ impl Redis {
             .map(str::to_owned)
             .to_vec();
         all.push(dir.path().display().to_string());
-        all.extend(["--enable-debug-command".to_owned(), "yes".to_owned()]);
+        if program != REDIS_6 {
+            all.extend(["--enable-debug-command".to_owned(), "yes".to_owned()]);
+        }
         if !args.contains(&"--port") {
             all.extend(["--port".to_owned(), port.to_string()]);
         }
@@ -193,6 +198,12 @@ impl Peer {
         let mut peer = Self { process, url, _port: port };
         peer.page()?;
         Ok(peer)
+    }
+
+    /// What it answers at another path.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let url = self.url.replace("/metrics", path);
+        Ok(exporter_testkit::http::get(&url, &[])?.text())
     }
 
     pub(crate) fn page(&mut self) -> Result<String> {

@@ -4,7 +4,7 @@ mod mounts;
 mod pool;
 
 use exporter_core::{
-    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Scrape, Sink,
+    BlockingSource, BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Scrape, Settings, Sink,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) static FILESYSTEM: Collector = Collector {
 
 macro_rules! families {
     ($($ident:ident $name:literal $help:literal)*) => {$(
-        static $ident: Family<4> = Family::gauge(
+        pub(super) static $ident: Family<4> = Family::gauge(
             concat!("node_filesystem_", $name),
             $help,
             &["device", "device_error", "fstype", "mountpoint"],
@@ -108,20 +108,24 @@ struct Filesystem {
     repeated: Vec<bool>,
 }
 
+/// Which mount points and types are reported.
+pub(super) fn filters(settings: &Settings) -> Result<(Filter, Filter), ConfigError> {
+    Ok((
+        Filter::renamed(settings, MOUNT_POINTS_INCLUDE, MOUNT_POINTS_EXCLUDE, OLD_MOUNT_POINTS)?,
+        Filter::renamed(settings, TYPES_INCLUDE, TYPES_EXCLUDE, OLD_TYPES)?,
+    ))
+}
+
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let settings = &context.settings;
+    let (mount_points, types) = filters(settings)?;
     Ok(BoxedSource::blocking(Filesystem {
         // Where the first process may not be looked at, our own mounts are the next best.
         paths: [context.proc("1/mountinfo"), context.proc("self/mountinfo")],
         rootfs: context.rootfs().to_owned(),
         reader: Reader::new(),
-        mount_points: Filter::renamed(
-            settings,
-            MOUNT_POINTS_INCLUDE,
-            MOUNT_POINTS_EXCLUDE,
-            OLD_MOUNT_POINTS,
-        )?,
-        types: Filter::renamed(settings, TYPES_INCLUDE, TYPES_EXCLUDE, OLD_TYPES)?,
+        mount_points,
+        types,
         timeout: settings.duration(TIMEOUT)?,
         pool: Pool::new(pool::statfs),
         text: Vec::new(),

@@ -35,7 +35,7 @@ pub(crate) static NETCLASS: Collector = Collector {
 
 macro_rules! families {
     ($($ident:ident $kind:ident $name:literal $help:literal)*) => {$(
-        static $ident: Family<1> = Family::$kind(concat!("node_network_", $name), $help, &["device"]);
+        pub(in crate::collectors) static $ident: Family<1> = Family::$kind(concat!("node_network_", $name), $help, &["device"]);
     )*};
 }
 families! {

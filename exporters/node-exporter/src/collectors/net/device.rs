@@ -1,6 +1,6 @@
 //! `netdev`: traffic counters.
 
-use exporter_core::{Collector, ConfigError, Dynamic, Family, Kind, Sink};
+use exporter_core::{Collector, ConfigError, Dynamic, Family, Kind, Settings, Sink};
 
 use super::{DeviceFilter, Link, STATS, Stats, address};
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub(crate) static NETDEV: Collector = Collector {
 
 macro_rules! families {
     ($($ident:ident $name:literal $help:literal)*) => {$(
-        static $ident: Family<1> = Family::counter(concat!("node_network_", $name, "_total"), $help, &["device"]);
+        pub(in crate::collectors) static $ident: Family<1> = Family::counter(concat!("node_network_", $name, "_total"), $help, &["device"]);
     )*};
 }
 families! {
@@ -103,6 +103,11 @@ impl Sum {
     }
 }
 
+/// Which interfaces netdev reports.
+pub(in crate::collectors) fn filter(settings: &Settings) -> Result<Filter, ConfigError> {
+    Filter::new(settings, "collector.netdev.device-include", "collector.netdev.device-exclude")
+}
+
 pub(super) struct Devices {
     filter: DeviceFilter,
     detailed: bool,
@@ -112,8 +117,7 @@ pub(super) struct Devices {
 impl Devices {
     pub(super) fn new(context: &Context) -> Result<Self, ConfigError> {
         let settings = &context.settings;
-        let own =
-            Filter::new(settings, "collector.netdev.device-include", "collector.netdev.device-exclude")?;
+        let own = filter(settings)?;
         Ok(Self {
             filter: DeviceFilter::new(context, own)?,
             detailed: settings.switch("collector.netdev.enable-detailed-metrics"),

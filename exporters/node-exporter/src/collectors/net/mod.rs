@@ -10,7 +10,11 @@ mod files;
 mod kernel;
 
 pub(crate) use class::NETCLASS;
+pub(super) use class::{MTU, UP};
 pub(crate) use device::NETDEV;
+pub(super) use device::{
+    RECEIVE_BYTES, RECEIVE_ERRS, RECEIVE_PACKETS, TRANSMIT_BYTES, TRANSMIT_ERRS, TRANSMIT_PACKETS, filter,
+};
 
 use exporter_core::{BlockingSource, BoxedSource, CollectError, ConfigError, Flag, Scrape, Sink};
 
