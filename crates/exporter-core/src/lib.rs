@@ -32,7 +32,7 @@ pub use catalogue::{CatalogueRow, own_catalogue};
 pub use cli::common_flags;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
-pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Page};
+pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Labels, Page};
 pub use flags::{Flag, Settings};
 pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
 pub use plan::{AllInOne, Subcommand};

@@ -1,9 +1,11 @@
 //! A Docker daemon, and images made from this machine's programs: tests that need some do not depend on a registry.
 
 mod compose;
+mod guest;
 mod root;
 
 pub use compose::Compose;
+pub use guest::{archive, guest};
 pub use root::Root;
 
 use std::process::Command;

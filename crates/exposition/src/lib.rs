@@ -31,5 +31,5 @@ mod write;
 pub use assembly::{Assembly, Dropped, Format, Options, Reason, Written};
 pub use family::{Desc, Dynamic, Family, Kind, is_label_name, is_metric_name};
 pub use label::LabelValue;
-pub use page::{FamilyHead, ForeignError, ForeignFamily, LabelSet, Page};
+pub use page::{FamilyHead, ForeignError, ForeignFamily, LabelSet, Labels, Page};
 pub use value::{SampleValue, write_value};

@@ -18,6 +18,7 @@ mod netdev;
 mod options;
 mod program;
 mod scanned;
+mod shown;
 mod source;
 mod text;
 

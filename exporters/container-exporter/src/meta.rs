@@ -2,6 +2,7 @@
 //! says, keeps what is harmless, and tells it to whoever connects to its own socket, one JSON message a line.
 
 use exporter_core::{ConfigError, Flag, Settings};
+use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::options::{self, DEFAULT_SOCKET};
 const MAX_CLIENTS: usize = 16;
 /// News that one listener may lag behind before it has to begin anew.
 const BACKLOG: usize = 1024;
+const HEALTH: Duration = Duration::from_secs(4);
 /// A listener that takes nothing for so long is dropped.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,7 +35,7 @@ fn flags() -> Vec<Flag> {
     flags
 }
 
-/// Runs until a signal; the arguments are `--flag=value`.
+/// Runs until a signal; the arguments are `--flag=value`. With `health` before them it asks the one that runs.
 ///
 /// # Errors
 /// An unknown flag, or a socket that cannot be made.
@@ -41,6 +43,13 @@ pub fn meta(arguments: &[String]) -> Result<String, ConfigError> {
     let flags = flags();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         return Ok(help(&flags));
+    }
+    if let [check, rest @ ..] = arguments
+        && check == "health"
+    {
+        let settings = Settings::new(&flags, &[], given(rest)?)?;
+        let socket = settings.text("socket");
+        return health(socket).map_err(|error| ConfigError::new(format!("{socket}: {error}")));
     }
     let settings = Settings::new(&flags, &[], given(arguments)?)?;
     exporter_core::log::init(settings.text("log.level"), settings.text("log.format"))?;
@@ -51,6 +60,14 @@ pub fn meta(arguments: &[String]) -> Result<String, ConfigError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(serve(&socket, watches, max_containers)).map_err(failed)?;
     let _ = std::fs::remove_file(&socket);
+    Ok(String::new())
+}
+
+/// Whether somebody tells at this socket; how the engines fare stands on the exporter's page.
+fn health(socket: &str) -> std::io::Result<String> {
+    let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(HEALTH))?;
+    stream.read_exact(&mut [0])?;
     Ok(String::new())
 }
 
@@ -72,9 +89,9 @@ fn given(arguments: &[String]) -> Result<Vec<(String, String)>, ConfigError> {
 }
 
 fn help(flags: &[Flag]) -> String {
-    let mut text =
-        "Asks container engines and tells exporters what is harmless, over a socket of its own.\n\n"
-            .to_owned();
+    let mut text = "Asks container engines and tells exporters what is harmless, over a socket of its own.\n\
+        With `health` before the flags: asks the one that runs, and exits with 0 if it answers.\n\n"
+        .to_owned();
     for flag in flags {
         text += &format!("  --{} (default {:?})\n      {}\n", flag.name(), flag.default(), flag.help());
     }

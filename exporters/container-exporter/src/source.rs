@@ -1,6 +1,6 @@
 //! One scrape: who is there, what the kernel has counted for them, and on to the collectors.
 
-use exporter_core::{BlockingSource, CollectError, Scrape, Sink};
+use exporter_core::{BlockingSource, CollectError, Labels, Scrape, Sink};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::model::Container;
 use crate::netdev::{self, Counters};
 use crate::options::{Mode, Options};
 use crate::scanned::Scanned;
+use crate::shown::{self, Shown};
 use crate::text::{fields, integer, lines};
 
 /// Reads all containers' cgroups.
@@ -27,6 +28,9 @@ pub(crate) struct Containers {
     host: Container,
     devices: Devices,
     scanned: Scanned,
+    shown: Shown,
+    host_labels: Labels,
+    scrapes: u64,
 }
 
 /// A running container's open files.
@@ -40,6 +44,8 @@ struct Handle {
     news: Option<Arc<Container>>,
     usage: Usage,
     network: Vec<(String, Counters)>,
+    /// The last scrape that has found it.
+    scrape: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -80,6 +86,9 @@ impl Containers {
             host: Container { started: boot_time(&options), ..Container::default() },
             devices: Devices::default(),
             scanned: Scanned::default(),
+            shown: Shown::default(),
+            host_labels: shown::labels(&Container::default(), "/"),
+            scrapes: 0,
             options,
         }
     }
@@ -178,6 +187,7 @@ impl Containers {
 impl BlockingSource for Containers {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         let begin = Instant::now();
+        self.scrapes += 1;
         let now = unix(scrape.now());
         if self.layout.is_none() {
             self.layout = Layout::detect(&self.options.cgroup);
@@ -204,7 +214,8 @@ impl BlockingSource for Containers {
             if !task.read {
                 continue;
             }
-            let Some(handle) = self.handles.get(&task.container.id) else { continue };
+            let Some(handle) = self.handles.get_mut(&task.container.id) else { continue };
+            handle.scrape = self.scrapes;
             trouble |= handle.usage.malformed;
             task.path = Some(handle.cgroup.path.clone());
             task.counts.read(handle.usage.oom_kills);
@@ -216,7 +227,7 @@ impl BlockingSource for Containers {
                 at: now,
             });
         }
-        self.handles.retain(|id, _| seen.iter().any(|one| one.id == *id));
+        self.handles.retain(|_, handle| handle.scrape == self.scrapes);
         self.cache.report(&seen);
         if wanted.io {
             self.devices.read(&self.options.procfs);
@@ -224,25 +235,25 @@ impl BlockingSource for Containers {
         let root = self.options.root && self.read_root(&wanted, network);
         let took = begin.elapsed();
 
-        let guessed: Vec<_> = tasks.iter().map(|task| task.shown_path(&engines)).collect();
-        let mut subjects: Vec<_> = tasks
-            .iter()
-            .zip(&guessed)
-            .map(|(task, path)| Subject {
-                container: &task.container,
-                path,
-                counts: task.counts,
-                usage: self
-                    .handles
-                    .get(&task.container.id)
-                    .filter(|_| task.read)
-                    .map(|handle| (&handle.usage, handle.network.as_slice())),
-            })
-            .collect();
-        if root {
-            let usage = Some((&self.root.usage, self.root.network.as_slice()));
-            subjects.push(Subject { container: &self.host, path: "/", counts: Counts::default(), usage });
-        }
+        let paths: Vec<_> = tasks.iter().map(|task| task.shown_path(&engines)).collect();
+        let containers = tasks.iter().zip(&paths).map(|(task, path)| (&task.container, path, task));
+        let shown = self.shown.of(containers);
+        let handle_of = |task: &Task| self.handles.get(&task.container.id).filter(|_| task.read);
+        let host = root.then(|| Subject {
+            container: &self.host,
+            labels: &self.host_labels,
+            is_host: true,
+            counts: Counts::default(),
+            usage: Some((&self.root.usage, self.root.network.as_slice())),
+        });
+        let mut subjects: Vec<_> = host.into_iter().collect();
+        subjects.extend(shown.into_iter().map(|(task, labels)| Subject {
+            container: &task.container,
+            labels,
+            is_host: false,
+            counts: task.counts,
+            usage: handle_of(task).map(|handle| (&handle.usage, handle.network.as_slice())),
+        }));
         let found = Found {
             subjects: &subjects,
             tombstones: &tombstones,
@@ -291,6 +302,7 @@ impl Handle {
             news: None,
             usage: Usage::default(),
             network: Vec::new(),
+            scrape: 0,
         }
     }
 

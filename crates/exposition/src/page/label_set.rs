@@ -18,7 +18,43 @@ pub struct LabelSet {
     fill: u64,
 }
 
+/// Label text that outlives a page: made once for what stays, put on every page. Samples that are put in the order of their
+/// labels, which is by length first, cost the least when a page is written.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Labels {
+    len: usize,
+    text: Box<[u8]>,
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self { len: 1, text: b" ".as_slice().into() }
+    }
+}
+
+impl Labels {
+    /// Writes the labels.
+    ///
+    /// # Errors
+    /// As [`Page::label_set`].
+    pub fn new<'l>(
+        labels: impl IntoIterator<Item = (&'l str, &'l dyn LabelValue)>,
+    ) -> Result<Self, ForeignError> {
+        let mut page = Page::new();
+        let set = page.label_set(None, labels)?;
+        let text = page.bytes(set.text);
+        Ok(Self { len: text.len(), text: text.into() })
+    }
+}
+
 impl Page {
+    /// Puts kept labels on this page, for samples and for sets that extend them.
+    pub fn labels(&mut self, labels: &Labels) -> LabelSet {
+        let start = self.text.len();
+        self.text.extend_from_slice(&labels.text);
+        self.set_from(start)
+    }
+
     /// Writes labels that many samples have in common; they extend `base`, an earlier set. The set is good until the page
     /// is cleared, which a commit does.
     ///
@@ -44,11 +80,15 @@ impl Page {
         }
         let bare = self.text.len() == start;
         self.text.extend_from_slice(if bare { b" " } else { END });
+        Ok(self.set_from(start))
+    }
+
+    fn set_from(&mut self, start: usize) -> LabelSet {
         if self.text.len() > self.max_text {
             // An empty text is no set's: what is put with it is refused.
             self.text.truncate(start);
         }
-        Ok(LabelSet { text: self.span_from(start), fill: self.fill })
+        LabelSet { text: self.span_from(start), fill: self.fill }
     }
 
     /// Puts one sample with the labels of a set, which stand for those of the declaration: one that has no value may be
@@ -110,6 +150,23 @@ mod tests {
         ] {
             assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn kept_labels_serve_every_page() {
+        let kept = Labels::new([("id", &"/a" as &dyn LabelValue)]).unwrap();
+        for _ in 0..2 {
+            let mut page = Page::new();
+            let set = page.labels(&kept);
+            let disk = page.label_set(Some(set), [("device", &"sda" as &dyn LabelValue)]).unwrap();
+            page.put_set(&MEMORY, set, 1_u64);
+            page.put_set(&IO, disk, 2_u64);
+            let text = write(&page);
+            assert!(text.contains("\nmemory_bytes{id=\"/a\"} 1\n"), "{text}");
+            assert!(text.contains("\nio_total{id=\"/a\",device=\"sda\"} 2\n"), "{text}");
+        }
+        assert!(kept > Labels::default());
+        assert!(Labels::new([("a-b", &"" as &dyn LabelValue)]).is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::family::{Desc, Dynamic, Family, Kind};
 use crate::label::LabelValue;
 use crate::value::SampleValue;
 pub use foreign::{ForeignError, ForeignFamily};
-pub use label_set::LabelSet;
+pub use label_set::{LabelSet, Labels};
 
 /// Text above this is refused, and samples beyond this many, so that an arena offset fits 32 bits.
 const MAX_TEXT: usize = 1 << 28;

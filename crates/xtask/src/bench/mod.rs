@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
 mod app_health;
+mod container;
 mod entries;
 mod load;
 mod measure;
@@ -42,7 +43,7 @@ pub(crate) fn names() -> String {
     ENTRIES
         .iter()
         .map(|entry| entry.name)
-        .chain(["app-health", "encode", "s3"])
+        .chain(["app-health", "container", "container-50", "encode", "s3"])
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -69,6 +70,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.name == "s3" {
         return s3::run(&binary(options, "s3-exporter")?);
+    }
+    if let Some(count) = container::count(&options.name) {
+        return container::run(options, binary(options, "container-exporter")?, count);
     }
     let Some(entry) = ENTRIES.iter().find(|entry| entry.name == options.name) else {
         bail!("no benchmark {:?}; there are: {}", options.name, names());

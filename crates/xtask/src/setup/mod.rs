@@ -63,6 +63,7 @@ const PACKAGES: &[Package] = &[
         brings: Brings::Program("nginx"),
         why: "app-health-exporter's probes of a web server",
     },
+    Package { name: "podman", brings: Brings::Program("podman"), why: "container-exporter's second engine" },
     Package {
         name: "util-linux",
         brings: Brings::Program("unshare"),

@@ -7,7 +7,9 @@ mod machine;
 mod state;
 mod usage;
 
-use exporter_core::{BoxedSource, Collector, ConfigError, LabelSet, Settings, SourceSpec};
+use exporter_core::{
+    BoxedSource, Collector, ConfigError, LabelSet, LabelValue, Labels, Settings, Sink, SourceSpec,
+};
 use std::sync::Arc;
 
 use crate::cache::{Cache, Counts, Tombstone};
@@ -28,7 +30,9 @@ pub(crate) use usage::fill as fill_usage;
 /// A container (or the host) as one scrape has found it.
 pub(crate) struct Subject<'a> {
     pub(crate) container: &'a Container,
-    pub(crate) path: &'a str,
+    pub(crate) labels: &'a Labels,
+    /// Not a container, but all of them and everything else.
+    pub(crate) is_host: bool,
     pub(crate) counts: Counts,
     /// Nothing if it does not run, or was not there any more.
     pub(crate) usage: Option<(&'a Usage, &'a [(String, Counters)])>,
@@ -100,48 +104,15 @@ fn is_in_groups_or_ours(settings: &Settings, collector: &Collector) -> bool {
 }
 
 /// Label sets of all subjects, on the page of the collector whose turn it is.
-pub(crate) fn label_sets(sink: &mut exporter_core::Sink, subjects: &[Subject<'_>]) -> Vec<LabelSet> {
-    subjects.iter().map(|subject| label_set(sink, subject.container, subject.path)).collect()
+pub(crate) fn label_sets(sink: &mut Sink, subjects: &[Subject<'_>]) -> Vec<LabelSet> {
+    subjects.iter().map(|subject| sink.labels(subject.labels)).collect()
 }
 
-pub(crate) fn label_set(sink: &mut exporter_core::Sink, container: &Container, path: &str) -> LabelSet {
-    use exporter_core::LabelValue;
-    let fixed = [("id", path), ("image", &container.image), ("name", &container.name)];
-    // The host has only an id; an empty label is none.
-    let fixed = fixed
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (*name, value as &dyn LabelValue));
-    let own = container.labels.iter().map(|(name, value)| (name.as_str(), value as &dyn LabelValue));
-    match sink.label_set(None, fixed.clone().chain(own)) {
-        Ok(set) => set,
-        // Only a peer that is not ours could send a name that is none.
-        Err(_) => empty(sink, fixed),
-    }
-}
-
-fn empty<'l>(
-    sink: &mut exporter_core::Sink,
-    labels: impl IntoIterator<Item = (&'l str, &'l dyn exporter_core::LabelValue)>,
-) -> LabelSet {
-    let mut set = sink.label_set(None, []);
-    for label in labels {
-        if let Ok(base) = set {
-            set = sink.label_set(Some(base), [label]);
-        }
-    }
-    match set {
-        Ok(set) => set,
-        Err(_) => empty(sink, []),
-    }
-}
-
-/// A set with one label more.
-pub(crate) fn with(
-    sink: &mut exporter_core::Sink,
+/// A set with more labels.
+pub(crate) fn with<const N: usize>(
+    sink: &mut Sink,
     set: LabelSet,
-    name: &'static str,
-    value: &dyn exporter_core::LabelValue,
+    labels: [(&'static str, &dyn LabelValue); N],
 ) -> LabelSet {
-    sink.label_set(Some(set), [(name, value)]).unwrap_or(set)
+    sink.label_set(Some(set), labels).unwrap_or(set)
 }

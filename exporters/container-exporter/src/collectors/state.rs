@@ -1,19 +1,17 @@
 //! What the engine knows about containers, running or not.
 
-use exporter_core::{LabelSet, Sink};
+use exporter_core::{LabelSet, LabelValue, Sink};
 
 use super::families::*;
-use super::{Found, Subject, label_sets, with};
+use super::{Found, Subject, with};
 use crate::cache::EXIT_REASONS;
 use crate::model::{HealthStatus, State};
 
 /// Fills the collectors that rest on what the engine says.
 pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
     sink.collector(&STATE, |sink| {
-        let subjects: Vec<_> = found.subjects.iter().filter(|subject| subject.path != "/").collect();
-        let sets: Vec<_> =
-            subjects.iter().map(|subject| super::label_set(sink, subject.container, subject.path)).collect();
-        let all: Vec<(&Subject<'_>, LabelSet)> = subjects.into_iter().zip(sets).collect();
+        let subjects = found.subjects.iter().filter(|subject| !subject.is_host);
+        let all: Vec<_> = subjects.map(|subject| (subject, sink.labels(subject.labels))).collect();
         facts(sink, &all);
         states(sink, &all);
         lives(sink, &all);
@@ -26,9 +24,9 @@ pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
         Ok(())
     });
     sink.collector(&LAYERS, |sink| {
-        let sets = label_sets(sink, found.subjects);
-        for (subject, set) in found.subjects.iter().zip(sets) {
+        for subject in found.subjects {
             if let Some(bytes) = subject.container.layer_bytes {
+                let set = sink.labels(subject.labels);
                 sink.put_set(&FS_USAGE, set, bytes);
             }
         }
@@ -47,10 +45,13 @@ fn is(subject: &Subject<'_>, expected: &str) -> bool {
 fn facts(sink: &mut Sink, all: &[(&Subject<'_>, LabelSet)]) {
     for (subject, set) in all {
         let container = subject.container;
-        let mut set = with(sink, *set, "image_id", &container.image_id);
-        set = with(sink, set, "runtime", &if container.podman { "podman" } else { "docker" });
-        set = with(sink, set, "restart_policy", &container.restart_policy);
-        set = with(sink, set, "network_mode", &container.network_mode);
+        let more: [(_, &dyn LabelValue); 4] = [
+            ("image_id", &container.image_id),
+            ("runtime", &if container.podman { "podman" } else { "docker" }),
+            ("restart_policy", &container.restart_policy),
+            ("network_mode", &container.network_mode),
+        ];
+        let set = with(sink, *set, more);
         sink.put_set(&INFO_FAMILY, set, 1_u64);
     }
     for (subject, set) in all {
@@ -66,7 +67,7 @@ fn states(sink: &mut Sink, all: &[(&Subject<'_>, LabelSet)]) {
     }
     for (subject, set) in all {
         for (state, name) in State::ALL {
-            let set = with(sink, *set, "state", &name);
+            let set = with(sink, *set, [("state", &name)]);
             sink.put_set(&STATE_FAMILY, set, subject.container.state == state);
         }
     }
@@ -77,7 +78,7 @@ fn states(sink: &mut Sink, all: &[(&Subject<'_>, LabelSet)]) {
     };
     for (health, set) in checked() {
         for (status, name) in HealthStatus::ALL {
-            let set = with(sink, set, "status", &name);
+            let set = with(sink, set, [("status", &name)]);
             sink.put_set(&HEALTH_STATUS, set, health.status == status);
         }
     }
@@ -95,7 +96,7 @@ fn lives(sink: &mut Sink, all: &[(&Subject<'_>, LabelSet)]) {
     }
     for (subject, set) in all {
         for (reason, count) in EXIT_REASONS.iter().zip(subject.counts.exits) {
-            let set = with(sink, *set, "reason", reason);
+            let set = with(sink, *set, [("reason", reason)]);
             sink.put_set(&EXITS, set, count);
         }
     }

@@ -3,9 +3,10 @@
 use exporter_core::{Collector, Family, LabelSet, Sink};
 
 use super::families::*;
-use super::{Found, Subject, label_set, label_sets, with};
+use super::{Found, Subject, label_sets, with};
 use crate::cgroup::Usage;
 use crate::model::HealthStatus;
+use crate::shown;
 
 type Of<T> = fn(&T) -> Option<f64>;
 type Table = [(&'static Family<9>, Of<Usage>)];
@@ -102,7 +103,7 @@ pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
         table(sink, TIMES, subjects, sets);
         for (subject, set) in subjects.iter().zip(sets) {
             if let Some(seconds) = subject.usage.and_then(|(usage, _)| usage.cpu.usage) {
-                let total = with(sink, *set, "cpu", &"total");
+                let total = with(sink, *set, [("cpu", &"total")]);
                 sink.put_set(&CPU_USAGE, total, seconds);
             }
         }
@@ -119,7 +120,7 @@ pub(crate) fn fill(sink: &mut Sink, found: &Found<'_>) {
         for (subject, set) in subjects.iter().zip(sets) {
             match subject.usage {
                 // The host's own cgroup of version 1 counts what hit no container.
-                Some((usage, _)) if subject.path == "/" => {
+                Some((usage, _)) if subject.is_host => {
                     if let Some(kills) = usage.oom_kills {
                         sink.put_set(&OOM_EVENTS, *set, kills);
                     }
@@ -161,7 +162,7 @@ fn identity(sink: &mut Sink, found: &Found<'_>, sets: &[LabelSet]) {
     }
     for tombstone in found.tombstones {
         let path = tombstone.path.as_deref().unwrap_or_default();
-        let set = label_set(sink, &tombstone.container, path);
+        let set = sink.labels(&shown::labels(&tombstone.container, path));
         sink.put_set(&LAST_SEEN, set, tombstone.last_seen.floor());
     }
     for (subject, set) in alive().filter(|(subject, _)| subject.container.started > 0.0) {
@@ -170,7 +171,7 @@ fn identity(sink: &mut Sink, found: &Found<'_>, sets: &[LabelSet]) {
     for (subject, set) in alive().filter(|(subject, _)| subject.container.created > 0.0) {
         sink.put_set(&CREATION_TIME, *set, subject.container.created.floor());
     }
-    for (subject, set) in alive().filter(|(subject, _)| subject.path != "/") {
+    for (subject, set) in alive().filter(|(subject, _)| !subject.is_host) {
         let state = match subject.container.health {
             None => -1.0,
             Some(health) => f64::from(u8::from(health.status == HealthStatus::Healthy)),
@@ -184,10 +185,9 @@ fn page_faults(sink: &mut Sink, subjects: &[Subject<'_>], sets: &[LabelSet]) {
         let Some((usage, _)) = subject.usage else { continue };
         for (failure, value) in [("pgfault", usage.memory.pgfault), ("pgmajfault", usage.memory.pgmajfault)] {
             let Some(value) = value else { continue };
-            let set = with(sink, *set, "failure_type", &failure);
             // Equal in the peer too: both count children.
             for scope in ["container", "hierarchy"] {
-                let set = with(sink, set, "scope", &scope);
+                let set = with(sink, *set, [("failure_type", &failure), ("scope", &scope)]);
                 sink.put_set(&MEMORY_FAILURES, set, value);
             }
         }
@@ -198,7 +198,7 @@ fn network(sink: &mut Sink, subjects: &[Subject<'_>], sets: &[LabelSet]) {
     let mut all = Vec::with_capacity(subjects.len());
     for (subject, set) in subjects.iter().zip(sets) {
         for (interface, counters) in subject.usage.map_or(&[][..], |(_, network)| network) {
-            all.push((with(sink, *set, "interface", interface), counters));
+            all.push((with(sink, *set, [("interface", interface)]), counters));
         }
     }
     for (at, family) in INTERFACES.iter().enumerate() {
@@ -212,7 +212,7 @@ fn io(sink: &mut Sink, found: &Found<'_>, sets: &[LabelSet]) {
     let mut devices = Vec::new();
     for (subject, set) in found.subjects.iter().zip(sets) {
         let Some((usage, _)) = subject.usage else { continue };
-        if subject.path == "/" {
+        if subject.is_host {
             host_devices(sink, found, *set, true);
             continue;
         }
@@ -221,13 +221,11 @@ fn io(sink: &mut Sink, found: &Found<'_>, sets: &[LabelSet]) {
         }
         for io in &usage.io {
             let name = found.devices.name(io.device);
-            let set = with(sink, *set, "device", &name.as_str());
+            let set = with(sink, *set, [("device", &name)]);
             devices.push((set, io));
             for (operation, bytes) in [("Read", io.read_bytes), ("Write", io.write_bytes)] {
                 let (major, minor) = io.device;
-                let mut set = with(sink, set, "major", &major);
-                set = with(sink, set, "minor", &minor);
-                set = with(sink, set, "operation", &operation);
+                let set = with(sink, set, [("major", &major), ("minor", &minor), ("operation", &operation)]);
                 sink.put_set(&BLKIO, set, bytes);
             }
         }
@@ -247,7 +245,7 @@ fn io(sink: &mut Sink, found: &Found<'_>, sets: &[LabelSet]) {
 /// What the disks themselves count: the host's, or with a flag repeated on each container as the peer does.
 fn host_devices(sink: &mut Sink, found: &Found<'_>, set: LabelSet, whole: bool) {
     for device in found.devices.counted() {
-        let set = with(sink, set, "device", &format!("/dev/{}", device.name).as_str());
+        let set = with(sink, set, [("device", &format!("/dev/{}", device.name))]);
         let c = &device.counters;
         const SECTOR: u64 = 512;
         const MILLI: f64 = 1000.0;

@@ -158,8 +158,7 @@ impl Engine {
             let mut stream = pin!(docker.events(Some(options)));
             std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await.and_then(Result::err)
         };
-        // Podman answers only with its first event; so headers may be long in coming.
-        let response = self.response("/events", call, Duration::MAX).await?;
+        let response = self.response("/events", call, LIMIT).await?;
         Ok(Events { body: response.into_body(), buffer: Vec::new() })
     }
 
@@ -208,10 +207,7 @@ impl Engine {
         limit: Duration,
     ) -> Result<Response<Incoming>, EngineError> {
         self.slot().take();
-        let error = match limit {
-            Duration::MAX => call.await,
-            limit => tokio::time::timeout(limit, call).await.map_err(|_| EngineError::Timeout(path))?,
-        };
+        let error = tokio::time::timeout(limit, call).await.map_err(|_| EngineError::Timeout(path))?;
         match (self.slot().take(), error) {
             (Some(response), _) if response.status().is_success() => Ok(response),
             (Some(response), _) => Err(EngineError::Status { path, status: response.status().as_u16() }),

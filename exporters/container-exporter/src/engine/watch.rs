@@ -166,7 +166,10 @@ async fn handle(
     known: &mut Known,
 ) -> Result<bool, EngineError> {
     let Some((id, action)) = event.meaning() else { return Ok(true) };
-    let mut listening = send(Change::Event(Event { container: id.to_owned(), action }));
+    let count = || send(Change::Event(Event { container: id.to_owned(), action }));
+    // A start may be the first that is heard of a container: there is nothing to count it for until it is known.
+    let begins = action == Action::Start;
+    let mut listening = begins || count();
     match action {
         Action::Destroy => {
             known.containers.remove(id);
@@ -186,7 +189,7 @@ async fn handle(
             None => listening &= send(Change::Gone(id.to_owned())),
         },
     }
-    Ok(listening)
+    Ok(listening && (!begins || count()))
 }
 
 /// Compares with the whole list. Containers with a health check are asked anyhow: their failing streak grows without an

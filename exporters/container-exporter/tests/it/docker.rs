@@ -14,39 +14,16 @@ pub(crate) fn docker(arguments: &[&str]) -> Result<String> {
     Ok(process::run(Command::new(tools::path("docker")?).args(arguments), LIMIT)?.trim().to_owned())
 }
 
+/// Where our program's source is.
+pub(crate) fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/guest.rs")
+}
+
 /// The image with our program, built once.
 pub(crate) fn image() -> Result<String> {
     static IMAGE: OnceLock<std::result::Result<String, String>> = OnceLock::new();
-    IMAGE.get_or_init(|| build().map_err(|error| error.to_string())).clone().map_err(Error::new)
-}
-
-fn build() -> Result<String> {
-    docker(&["version", "--format", "{{.Server.Version}}"]).map_err(|error| {
-        Error::new(format!(
-            "no Docker engine answers; `cargo xtask test` starts one (cargo xtask setup brings it): {error}"
-        ))
-    })?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/guest.rs");
-    let text = std::fs::read(&source)?;
-    let sum = text
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    let tag = format!("ctest-guest:{sum:016x}");
-    if !docker(&["images", "--quiet", &tag])?.is_empty() {
-        return Ok(tag);
-    }
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("guest-{}", std::process::id()));
-    let binary = folder.join("bin/sh");
-    std::fs::create_dir_all(folder.join("bin"))?;
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition=2024", "-Copt-level=1", "-Cpanic=abort", "-Ctarget-feature=+crt-static", "-o"]);
-    process::run(rustc.arg(&binary).arg(&source), LIMIT)?;
-    let archive = folder.join("guest.tar");
-    let mut tar = Command::new("tar");
-    process::run(tar.arg("-cf").arg(&archive).arg("-C").arg(&folder).arg("bin"), LIMIT)?;
-    docker(&["import", "--change", "ENTRYPOINT [\"/bin/sh\"]", &archive.display().to_string(), &tag])?;
-    std::fs::remove_dir_all(&folder)?;
-    Ok(tag)
+    let build = || exporter_testkit::docker::guest(&source()).map_err(|error| error.to_string());
+    IMAGE.get_or_init(build).clone().map_err(Error::new)
 }
 
 /// A container of a test; removed when dropped.

@@ -1,7 +1,7 @@
 //! The split: one process has the engine's socket, another, which is nobody, has the port.
 
 use super::docker::Container;
-use super::support::{Exporter, Meta, spawn_meta};
+use super::support::{Exporter, Meta, command, spawn_meta};
 use exporter_testkit::Result;
 
 #[test]
@@ -17,7 +17,10 @@ fn nobody_shows_names_and_figures_and_outlives_its_source() -> Result {
             && page.get("container_running", &labels) == Some(1.0)
             && page.all("docker_up", &[]).eq([1.0])
     })?;
+    let health = || command().args(["meta", "health", &format!("--socket={}", socket.display())]).status();
+    assert!(health()?.success());
     assert!(meta.process.stop()?.success(), "SIGTERM is a clean end");
+    assert_eq!(health()?.code(), Some(2));
     let page = exporter.until("the loss", |page| page.all("docker_up", &[]).eq([0.0]))?;
     assert!(page.get("container_memory_rss", &labels).is_some(), "usage stays, with its name");
     // What happens meanwhile is made good by the next state.

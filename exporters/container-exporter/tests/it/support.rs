@@ -54,9 +54,14 @@ impl Exporter {
         })
     }
 
-    /// How many files it has open.
-    pub(crate) fn files(&self) -> Result<usize> {
-        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.process.pid()))?.count())
+    /// How many files it has open, and its memory in bytes.
+    pub(crate) fn footprint(&self) -> Result<(usize, usize)> {
+        let process = format!("/proc/{}", self.process.pid());
+        let files = std::fs::read_dir(format!("{process}/fd"))?.count();
+        let status = std::fs::read_to_string(format!("{process}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim_end_matches("kB").trim().parse::<usize>().ok());
+        Ok((files, kilobytes.ok_or_else(|| Error::new(status))? * 1024))
     }
 }
 

@@ -82,7 +82,7 @@ fn network_and_disk_count_what_was_sent_and_written() -> Result {
 }
 
 /// The disk below the engine's folder.
-fn engines_disk() -> Result<String> {
+pub(crate) fn engines_disk() -> Result<String> {
     use std::os::unix::fs::MetadataExt;
     let folder = super::docker::docker(&["info", "--format", "{{.DockerRootDir}}"])?;
     let device = std::fs::metadata(&folder)?.dev();

@@ -35,6 +35,7 @@ fn watch(stack: &Stack) -> Result {
     http::get(&stack.exporters_url("/-/healthy"), &[])?.expect_status(200)?;
     everything_is_scraped(stack)?;
     it_is_this_host(stack)?;
+    its_own_containers_are_seen(stack)?;
     thresholds_are_reloaded(stack)?;
     no_rule_fails(stack)?;
     the_watchdog_arrives(&sink)
@@ -48,7 +49,17 @@ fn everything_is_scraped(stack: &Stack) -> Result {
         let jobs: Vec<&str> = targets.iter().map(|target| target.job.as_str()).collect();
         let up = targets.iter().all(|target| target.health == "up");
         let all = up
-            && jobs == ["alertmanager", "app-health", "exporters", "node", "probes", "probes", "prometheus"];
+            && jobs
+                == [
+                    "alertmanager",
+                    "app-health",
+                    "container",
+                    "exporters",
+                    "node",
+                    "probes",
+                    "probes",
+                    "prometheus",
+                ];
         if all { Ok(()) } else { Err(Error::new(format!("{targets:?}"))) }
     })?;
     let labels = r#"instance="host",system="default",service="node",env="production",host="monitoring""#;
@@ -69,6 +80,24 @@ fn it_is_this_host(stack: &Stack) -> Result {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
     expect(stack, &format!("node_uname_info{{nodename={:?}}}", name.trim()), 1.0, SCRAPED)?;
     expect(stack, r#"count(node_filesystem_size_bytes{mountpoint="/"} > 0)"#, 1.0, SCRAPED)
+}
+
+/// By a process that is nobody and has no way to the engine: names come from the one that has, figures from the kernel.
+fn its_own_containers_are_seen(stack: &Stack) -> Result {
+    expect(stack, "docker_up", 1.0, SCRAPED)?;
+    let of = |service: &str| {
+        let label = "container_label_com_docker_compose";
+        format!(r#"{label}_project="{}",{label}_service="{service}""#, stack::PROJECT)
+    };
+    for service in ["prometheus", "alertmanager", "exporters", "container-meta"] {
+        let memory = format!("count(container_memory_working_set_bytes{{{}}} > 0)", of(service));
+        expect(stack, &memory, 1.0, SCRAPED)?;
+        expect(stack, &format!("container_running{{{}}}", of(service)), 1.0, SCRAPED)?;
+    }
+    let network = |service| format!("count(container_network_receive_bytes_total{{{}}} > 0)", of(service));
+    expect(stack, &network("prometheus"), 1.0, SCRAPED)?;
+    assert_eq!(stack.prometheus.query(&network("container-meta"))?, [], "it has no network");
+    expect(stack, "count(container:memory_used_of_limit:ratio > 0) >= bool 4", 1.0, EVALUATED)
 }
 
 fn the_watchdog_arrives(sink: &exporter_testkit::sink::Sink) -> Result {

@@ -13,7 +13,7 @@ use exporter_testkit::prometheus::Api;
 use exporter_testkit::sink::Sink;
 use exporter_testkit::{Error, Result, tools};
 
-const PROJECT: &str = "exporters-compose-test";
+pub(super) const PROJECT: &str = "exporters-compose-test";
 const IMAGE: &str = "exporters:compose-test";
 pub(super) const RUNBOOKS: &str = "https://runbooks.example";
 
@@ -49,7 +49,7 @@ impl Stack {
         let (prometheus, alertmanager, exporters) = (ports::free()?, ports::free()?, ports::free()?);
         let environment = [
             ("BIND", "127.0.0.1"),
-            ("COMPOSE_PROFILES", ""),
+            ("COMPOSE_PROFILES", "containers"),
             ("EXPORTERS_IMAGE", IMAGE),
             ("RUNBOOK_BASE", RUNBOOKS),
             ("PROMETHEUS_PORT", &prometheus.to_string()),
