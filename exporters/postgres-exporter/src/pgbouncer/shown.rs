@@ -169,6 +169,18 @@ pub(super) const DATABASE_COLUMNS: &[Column<6>] = &[
         "Server connections of the database.",
         "current_connections",
     ),
+    gauge(
+        "pgbouncer_databases_max_client_connections",
+        PLACE,
+        "Clients of the database at most; 0 is no limit.",
+        "max_client_connections",
+    ),
+    gauge(
+        "pgbouncer_databases_current_client_connections",
+        PLACE,
+        "Clients of the database.",
+        "current_client_connections",
+    ),
     gauge("pgbouncer_databases_paused", PLACE, "Whether the database is paused.", "paused"),
     gauge("pgbouncer_databases_disabled", PLACE, "Whether the database takes no clients.", "disabled"),
 ];
@@ -287,7 +299,7 @@ fn text<'a>(row: &'a SimpleQueryRow, column: &str) -> Option<&'a str> {
 
 /// A number; the console tells times in microseconds, and waits in whole seconds with the rest beside them.
 fn value(row: &SimpleQueryRow, column: &str) -> Option<f64> {
-    // Renamed by 1.24.
+    // Renamed between 1.18 and 1.26.
     let renamed = || (column == "reserve_pool").then(|| text(row, "reserve_pool_size")).flatten();
     let number: f64 = text(row, column).or_else(renamed)?.parse().ok()?;
     Some(if column == "maxwait" {
