@@ -10,7 +10,7 @@ COPY . .
 # --target, even though it is the machine's own: without it the flag would also reach build scripts and macros, which
 # cannot be static.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
- && RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --profile dist -p exporters --target "$target" \
+ && RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --locked --profile dist -p exporters --target "$target" \
  && cp "target/$target/dist/exporters" /exporters
 
 FROM scratch

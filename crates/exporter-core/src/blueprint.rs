@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{ConfigFile, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
-use crate::flags::{DISABLE_DEFAULTS, Settings};
+use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
 use crate::http::Instance;
 use crate::plan::AllInOne;
 use crate::probe::Probes;
@@ -17,17 +17,25 @@ pub(crate) struct Blueprint {
     exporter: &'static Exporter,
     name: String,
     path: String,
+    /// Addresses of its own.
+    listen: Vec<String>,
     settings: Settings,
 }
 
 impl Blueprint {
     pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
-        Self { exporter, name, path, settings }
+        Self { exporter, name, path, listen: Vec::new(), settings }
+    }
+
+    fn with_listen(mut self, listen: Vec<String>) -> Self {
+        self.listen = listen;
+        self
     }
 
     /// What it is made from: when this is the same, so is the instance. Files that flags name count by their content.
     fn fingerprint(&self) -> Vec<String> {
         let mut parts = vec![self.exporter.name.to_owned(), self.name.clone(), self.path.clone()];
+        parts.extend(self.listen.iter().cloned());
         parts.extend(self.settings.fingerprint());
         for flag in (self.exporter.flags)().iter().filter(|flag| flag.file) {
             let paths: Vec<&str> = match self.settings.list(flag.name) {
@@ -49,6 +57,7 @@ impl Blueprint {
         let probes = probes.into_iter().map(|spec| Probes::new(exporter.namespace, spec)).collect();
         Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)
             .with_probes(probes)
+            .with_listen(self.listen.clone())
             .with_fingerprint(fingerprint))
     }
 }
@@ -69,19 +78,30 @@ pub(crate) fn build(
     Ok(instances)
 }
 
-/// What the exporters find by themselves; logged one by one.
-pub(crate) fn discovered(program: &AllInOne) -> Result<Vec<Blueprint>, ConfigError> {
+/// What the exporters find by themselves, and a table of what was found and what was not.
+pub(crate) fn discovered(program: &AllInOne) -> Result<(Vec<Blueprint>, String), ConfigError> {
     let mut blueprints = Vec::new();
+    let mut table = String::new();
+    let width = program.exporters.iter().map(|exporter| exporter.name.len()).max().unwrap_or_default();
     for exporter in program.exporters {
-        let Some(Discovered { what, settings }) = (exporter.discover)() else {
-            tracing::info!(exporter = exporter.name, "nothing found; a config file says where to look");
-            continue;
+        let (found, why) = match (exporter.discover)() {
+            Ok(Discovered { what, settings }) => {
+                let path = format!("/{}/metrics", exporter.name);
+                let what = format!("{what}, at {path}");
+                blueprints.push(Blueprint::new(
+                    exporter,
+                    hostname(),
+                    path,
+                    exporter_settings(exporter, settings)?,
+                ));
+                ("found", what)
+            }
+            Err(why) => ("not found", why),
         };
-        tracing::info!(exporter = exporter.name, what, "found");
-        let path = format!("/{}/metrics", exporter.name);
-        blueprints.push(Blueprint::new(exporter, hostname(), path, exporter_settings(exporter, settings)?));
+        table.push_str(&format!("{:width$}  {found:9}  {why}\n", exporter.name));
     }
-    Ok(blueprints)
+    table.push_str("--config.file=FILE says what else to serve; the README shows one.\n");
+    Ok((blueprints, table))
 }
 
 /// What a config file says.
@@ -102,6 +122,13 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
             if blueprints.iter().any(|other| other.path == one.path) {
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
+            }
+            if let Some(twice) =
+                one.listen.iter().find(|own| blueprints.iter().any(|other| other.listen.contains(own)))
+            {
+                return Err(ConfigError::new(format!(
+                    "{path}: two instances listen on {twice}: give each its own"
+                )));
             }
             // `/sd` gives both the same labels then, and their series would mix.
             let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;
@@ -124,11 +151,18 @@ fn configured_one(
 ) -> Result<Blueprint, ConfigError> {
     let mut name = None;
     let mut given = Vec::new();
+    let mut listen = Vec::new();
     for (key, setting) in entry {
-        if key == "name" {
-            name = setting.0.into_iter().next();
-        } else {
-            given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
+        match key.as_str() {
+            "name" => name = Some(one_value(&key, setting)?),
+            "listen" => listen.extend(setting.0),
+            _ if (exporter.flags)().iter().any(|flag| flag.name == key && flag.kind == FlagKind::List) => {
+                given.extend(setting.0.into_iter().map(|value| (key.clone(), value)));
+            }
+            _ => {
+                let value = one_value(&key, setting)?;
+                given.push((key, value));
+            }
         }
     }
     let plain = |name: &String| {
@@ -145,7 +179,14 @@ fn configured_one(
         }
     };
     let settings = exporter_settings(exporter, given)?;
-    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings))
+    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings).with_listen(listen))
+}
+
+fn one_value(key: &str, setting: Setting) -> Result<String, ConfigError> {
+    match <[String; 1]>::try_from(setting.0) {
+        Ok([value]) => Ok(value),
+        Err(values) => Err(ConfigError::new(format!("{key}: one value is wanted, not {}", values.len()))),
+    }
 }
 
 fn exporter_settings(

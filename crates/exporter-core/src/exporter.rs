@@ -24,13 +24,16 @@ pub struct Exporter {
     /// Paths on which it answers for targets that the URL names; mostly none.
     pub probes: fn(&Settings) -> Result<Vec<ProbeSpec>, ConfigError>,
     /// Looks for something to serve where nothing is configured.
-    pub discover: fn() -> Option<Discovered>,
+    ///
+    /// # Errors
+    /// What it looked for in vain, for the one who started the program.
+    pub discover: fn() -> Result<Discovered, String>,
 }
 
 /// An instance that an exporter offers by itself.
 #[derive(Clone, Debug)]
 pub struct Discovered {
-    /// What was found, for the log.
+    /// What was found, for the one who started the program.
     pub what: String,
     /// Flags that point the exporter to it.
     pub settings: Vec<(String, String)>,

@@ -4,7 +4,7 @@
 //! An exporter is an [`Exporter`]: a name, flags, and a function that makes [`SourceSpec`]s from [`Settings`]. A source
 //! fills a [`Sink`] with samples of declared families; the [`Registry`] decides when it runs, who waits for it and for
 //! how long. Nothing here knows a concrete exporter or a client library.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod blueprint;
 mod build;
@@ -17,6 +17,7 @@ mod flags;
 mod health;
 mod http;
 pub mod log;
+mod memory;
 mod notify;
 mod plan;
 pub mod probe;

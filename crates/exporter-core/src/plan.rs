@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) app: Arc<App>,
     pub(crate) listen: Vec<String>,
     pub(crate) systemd_socket: bool,
+    /// For standard output, when it listens.
+    pub(crate) greeting: String,
 }
 
 pub(crate) fn standalone(
@@ -70,8 +72,10 @@ pub(crate) fn standalone(
         .subcommand(CHECK, CHECK_ABOUT);
     let Parsed { given, settings, check } = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
-    if !path.starts_with('/') || path == "/" {
-        return Err(Exit::Usage(format!("--web.telemetry-path={path}: write a path like /metrics")));
+    let taken = path == "/" || path == "/sd" || path.starts_with("/-/");
+    if !path.starts_with('/') || taken || path.contains(['?', '#']) {
+        let cure = "write a path of your own like /metrics, not /, /sd or /-/...";
+        return Err(Exit::Usage(format!("--web.telemetry-path={path}: {cure}")));
     }
     let default_listen = format!(":{}", exporter.default_port);
     // A reload reads the file again; where to listen stays as it was.
@@ -97,9 +101,11 @@ pub(crate) fn all_in_one(
     }
     let Parsed { settings, check, .. } = parsed(&line, arguments, program.subcommands, "config.file")?;
     let file = settings.text("config.file").to_owned();
+    let mut greeting = String::new();
     let blueprints: Blueprints = match file.as_str() {
         "" => {
-            let found = blueprint::discovered(program)?;
+            let (found, table) = blueprint::discovered(program)?;
+            greeting = table;
             Box::new(move || Ok(found.clone()))
         }
         _ => Box::new(move || blueprint::configured(program, &file)),
@@ -107,7 +113,7 @@ pub(crate) fn all_in_one(
     let own_path = Some("/metrics".to_owned());
     let plan =
         plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
-    if check { Err(fine()) } else { Ok(plan) }
+    if check { Err(fine()) } else { Ok(Plan { greeting, ..plan }) }
 }
 
 /// What the command line and the environment say.
@@ -194,7 +200,7 @@ fn plan(
         }
     }
     let systemd_socket = settings.switch("web.systemd-socket");
-    Ok(Plan { app: Arc::new(app), listen, systemd_socket })
+    Ok(Plan { app: Arc::new(app), listen, systemd_socket, greeting: String::new() })
 }
 
 fn subcommands(given: Option<Call>, known: &[Subcommand]) -> Result<(), Exit> {

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::Exit;
 use crate::exporter::Exporter;
 use crate::http::{App, Listener, serve};
+use crate::memory;
 use crate::notify;
 use crate::plan::{self, AllInOne, Plan};
 
@@ -66,6 +67,7 @@ fn end(program: &str, result: Result<(), Exit>) -> ExitCode {
 }
 
 fn execute(plan: Plan) -> Result<(), Exit> {
+    memory::share_one_heap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -80,14 +82,18 @@ fn execute(plan: Plan) -> Result<(), Exit> {
 
 async fn run(plan: Plan) -> Result<(), Exit> {
     let listeners = listeners(&plan).await?;
+    plan.app.open_ports().await.map_err(|error| Exit::Failed(error.to_string()))?;
     let shutdown = shutdown().map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
     let hangup =
         signal(SignalKind::hangup()).map_err(|error| Exit::Failed(format!("signal handlers: {error}")))?;
+    // A closed standard output is no reason not to serve.
+    let _ = std::io::stdout().write_all(plan.greeting.as_bytes());
     for listener in &listeners {
         announce(&plan.app, listener);
     }
     let reloads = tokio::spawn(reload_at_hangup(plan.app.clone(), hangup));
     notify::tell("READY=1");
+    memory::give_back();
     serve(plan.app, listeners, async {
         shutdown.await;
         notify::tell("STOPPING=1");

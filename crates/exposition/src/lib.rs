@@ -21,6 +21,7 @@
 
 mod assembly;
 mod family;
+mod gzip;
 mod label;
 mod memory;
 mod page;
@@ -30,6 +31,7 @@ mod write;
 
 pub use assembly::{Assembly, Dropped, Format, Options, Reason, Written};
 pub use family::{Desc, Dynamic, Family, Kind, is_label_name, is_metric_name};
+pub use gzip::Gzip;
 pub use label::LabelValue;
 pub use page::{FamilyHead, ForeignError, ForeignFamily, LabelSet, Labels, Page};
 pub use value::{SampleValue, write_value};

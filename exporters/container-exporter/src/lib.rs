@@ -39,7 +39,8 @@ pub static EXPORTER: Exporter = Exporter {
     probes: |_| Ok(Vec::new()),
     discover: || {
         let sockets = [options::DEFAULT_SOCKET, "/var/run/docker.sock", "/run/podman/podman.sock"];
-        let socket = sockets.into_iter().find(|socket| std::path::Path::new(socket).exists())?;
-        Some(Discovered { what: socket.to_owned(), settings: Vec::new() })
+        let socket = sockets.into_iter().find(|socket| std::path::Path::new(socket).exists());
+        let socket = socket.ok_or_else(|| format!("none of {}", sockets.join(", ")))?;
+        Ok(Discovered { what: socket.to_owned(), settings: Vec::new() })
     },
 };

@@ -11,10 +11,15 @@ pub static EXPORTERS: AllInOne = AllInOne {
     about: "Prometheus exporters in one process; with nothing configured, what this host has.",
     default_listen: "127.0.0.1:9555",
     exporters: &[
+        #[cfg(feature = "app-health")]
         &app_health_exporter::EXPORTER,
+        #[cfg(feature = "container")]
         &container_exporter::EXPORTER,
+        #[cfg(feature = "node")]
         &node_exporter::EXPORTER,
+        #[cfg(feature = "postgres")]
         &postgres_exporter::EXPORTER,
+        #[cfg(feature = "redis")]
         &redis_exporter::EXPORTER,
         #[cfg(feature = "s3")]
         &s3_exporter::EXPORTER,

@@ -192,7 +192,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A server that the environment names.
-pub(crate) fn discover() -> Option<Discovered> {
+pub(crate) fn discover() -> Result<Discovered, String> {
     let names = ["DATA_SOURCE_NAME", "DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE"];
     let flags = flags();
     let set = |flag: &Flag, value: String| (flag.name().to_owned(), value);
@@ -203,7 +203,10 @@ pub(crate) fn discover() -> Option<Discovered> {
         })
         .collect();
     let named = names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    named.then(|| Discovered { what: "the server in DATA_SOURCE_*".to_owned(), settings })
+    if !named {
+        return Err(format!("none of {} in the environment", names.join(", ")));
+    }
+    Ok(Discovered { what: "the server in DATA_SOURCE_*".to_owned(), settings })
 }
 
 /// How long user queries and freshness are good unless they say otherwise.

@@ -43,15 +43,16 @@ pub static EXPORTER: Exporter = Exporter {
 };
 
 /// A server at the usual place of this host, or where the environment says.
-fn discover() -> Option<Discovered> {
+fn discover() -> Result<Discovered, String> {
     let address = match std::env::var("REDIS_ADDR") {
         Ok(address) if !address.is_empty() => address,
         _ => {
             let place = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
-            TcpStream::connect_timeout(&place, Duration::from_millis(200)).ok()?;
+            TcpStream::connect_timeout(&place, Duration::from_millis(200))
+                .map_err(|error| format!("no REDIS_ADDR in the environment, and {place}: {error}"))?;
             format!("redis://{place}")
         }
     };
     let settings = vec![("redis.addr".to_owned(), address)];
-    Some(Discovered { what: "a Redis server".to_owned(), settings })
+    Ok(Discovered { what: "a Redis server".to_owned(), settings })
 }

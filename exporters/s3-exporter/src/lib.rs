@@ -33,10 +33,11 @@ pub static EXPORTER: Exporter = Exporter {
 };
 
 /// Nothing costs money unasked: only what the environment names is watched.
-fn discover() -> Option<Discovered> {
-    let targets = std::env::var("S3_EXPORTER_TARGET").ok().filter(|targets| !targets.is_empty())?;
+fn discover() -> Result<Discovered, String> {
+    let targets = std::env::var("S3_EXPORTER_TARGET").ok().filter(|targets| !targets.is_empty());
+    let targets = targets.ok_or("S3_EXPORTER_TARGET names no bucket")?;
     let endpoint = std::env::var("S3_EXPORTER_S3_ENDPOINT_URL").ok();
     let mut settings = vec![("target".to_owned(), targets)];
     settings.extend(endpoint.map(|url| ("s3.endpoint-url".to_owned(), url)));
-    Some(Discovered { what: "S3_EXPORTER_TARGET".to_owned(), settings })
+    Ok(Discovered { what: "S3_EXPORTER_TARGET".to_owned(), settings })
 }

@@ -9,13 +9,15 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::encode::Encoder;
 use super::route::text;
 use super::under_way::Form;
-use super::{App, HttpResponse, Instance};
+use super::{App, HttpResponse, Instance, SETTLED};
 use crate::build;
+use crate::memory;
 use crate::probe::{Parameters, ProbeError, Probes, parameter};
 use crate::registry::{Filter, Registry};
 
@@ -62,7 +64,7 @@ impl App {
                     extra(&mut page);
                     encoder.assembly.write(&[&page], &Options::new(form.0), &mut encoder.text);
                 });
-                self.encoded(form, written)
+                response(form, written)
             }
         }
     }
@@ -112,7 +114,7 @@ impl App {
             let options = Options { family_cap: self.family_cap, ..Options::new(Format::Text) };
             collected.write(&[], options, &mut encoder.assembly, &mut encoder.text);
         });
-        let page = String::from_utf8_lossy(written.as_deref().unwrap_or_default()).into_owned();
+        let page = String::from_utf8_lossy(&written).into_owned();
         text(StatusCode::OK, probes.explain(parameters, &page).unwrap_or(page))
     }
 
@@ -150,32 +152,21 @@ impl App {
             extra(&mut page);
             collected.write(&[&page], options, &mut encoder.assembly, &mut encoder.text);
         });
-        if let (Some(runs), Ok(body)) = (runs, &written) {
-            waiting.write(form, runs, body);
+        if let Some(runs) = runs {
+            waiting.write(form, runs, &written);
         }
-        self.encoded(form, written)
+        response(form, written)
     }
 
-    fn encoded(&self, form: Form, written: Result<Bytes, flate2::CompressError>) -> HttpResponse {
-        match written {
-            Ok(body) => response(form, body),
-            Err(error) => {
-                self.own.encoding_failed();
-                text(StatusCode::INTERNAL_SERVER_ERROR, format!("compressing the page: {error}\n"))
-            }
-        }
-    }
-
-    fn encode(
-        &self,
-        (_, gzip): Form,
-        write: impl FnOnce(&mut Encoder),
-    ) -> Result<Bytes, flate2::CompressError> {
+    fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Encoder)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.pages.fetch_add(1, Ordering::Relaxed) == SETTLED {
+            memory::give_back();
+        }
         encoder.text.clear();
         write(&mut encoder);
-        let body = if gzip { encoder.gzip()? } else { encoder.plain() };
-        Ok(self.unsent.counted(body))
+        let body = if gzip { encoder.gzip() } else { encoder.plain() };
+        self.unsent.counted(body)
     }
 }
 

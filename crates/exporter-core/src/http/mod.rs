@@ -9,6 +9,7 @@ mod listen;
 mod metrics;
 mod own;
 mod own_route;
+mod ports;
 mod process;
 mod route;
 mod serve;
@@ -27,20 +28,25 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 use exposition::Page;
 
 use crate::exporter::{ConfigError, Exporter};
+use crate::memory;
 use crate::probe::Probes;
 use crate::registry::Registry;
 use connections::Connections;
 use encode::Encoder;
+use ports::Ports;
 use process::Process;
 use under_way::UnderWay;
 use unsent::Unsent;
 
+/// By so many pages all buffers have found their sizes.
+const SETTLED: u32 = 16;
 /// Connections at once; for one more, the one that has been idle longest goes.
 const MAX_CONNECTIONS: usize = 256;
 
@@ -58,19 +64,35 @@ pub struct Instance {
     /// Its sources.
     pub registry: Registry,
     pub(crate) probes: Vec<Probes>,
+    /// Addresses of its own, where it is found at the peer's paths.
+    pub(crate) listen: Vec<String>,
     pub(crate) fingerprint: Vec<String>,
 }
 
 impl Instance {
     /// An instance without probes.
     pub fn new(exporter: &'static Exporter, name: String, path: String, registry: Registry) -> Self {
-        Self { exporter, name, path, registry, probes: Vec::new(), fingerprint: Vec::new() }
+        Self {
+            exporter,
+            name,
+            path,
+            registry,
+            probes: Vec::new(),
+            listen: Vec::new(),
+            fingerprint: Vec::new(),
+        }
     }
 
     /// Answers for targets that URLs name, too.
     #[must_use]
     pub fn with_probes(mut self, probes: Vec<Probes>) -> Self {
         self.probes = probes;
+        self
+    }
+
+    /// Is found at addresses of its own, too.
+    pub(crate) fn with_listen(mut self, listen: Vec<String>) -> Self {
+        self.listen = listen;
         self
     }
 
@@ -101,8 +123,8 @@ pub struct App {
     pub(crate) program: &'static str,
     instances: Mutex<Arc<[Arc<Instance>]>>,
     reload: Option<Box<Reload>>,
-    /// Held while instances are made: of two reloads the later one reads, and wins.
-    reloading: Mutex<()>,
+    /// Held while instances are made, too: of two reloads the later one reads, and wins.
+    pub(crate) ports: tokio::sync::Mutex<Ports>,
     /// The page with `process_*` and the server's own metrics: a path of its own in the all-in-one, part of the one
     /// instance's page in a program with one exporter.
     pub(crate) own_path: Option<String>,
@@ -118,6 +140,8 @@ pub struct App {
     pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
+    /// Pages written so far.
+    pages: AtomicU32,
 }
 
 /// How an [`App`] answers.
@@ -144,7 +168,7 @@ impl App {
             program: options.program,
             instances: Mutex::new(instances.into()),
             reload: None,
-            reloading: Mutex::default(),
+            ports: tokio::sync::Mutex::default(),
             own_path: options.own_path,
             with_process: options.own_metrics,
             max_requests: options.max_requests,
@@ -158,6 +182,7 @@ impl App {
             connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
+            pages: AtomicU32::default(),
         }
     }
 
@@ -194,10 +219,7 @@ impl App {
     /// # Errors
     /// What is wrong with the configuration; it is logged and counted, too.
     pub async fn reload(self: Arc<Self>) -> Result<(), ConfigError> {
-        // Files are read, so off the thread that serves.
-        let app = self.clone();
-        let task = tokio::task::spawn_blocking(move || app.reload_now());
-        let result = task.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())));
+        let result = self.reload_now().await;
         match &result {
             Ok(()) => tracing::info!(instances = self.instances().len(), "configuration loaded"),
             Err(error) => tracing::error!(%error, "configuration not loaded; the one before stays"),
@@ -206,15 +228,39 @@ impl App {
         result
     }
 
-    fn reload_now(&self) -> Result<(), ConfigError> {
-        let Some(reload) = &self.reload else { return Ok(()) };
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let instances = reload(&self.instances())?;
+    async fn reload_now(self: &Arc<Self>) -> Result<(), ConfigError> {
+        let mut ports = self.ports.lock().await;
+        let app = self.clone();
+        // Files are read, so off the thread that serves.
+        let made = tokio::task::spawn_blocking(move || match &app.reload {
+            Some(reload) => reload(&app.instances()).map(Some),
+            None => Ok(None),
+        });
+        let made = made.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())))?;
+        memory::give_back();
+        let Some(instances) = made else { return Ok(()) };
+        ports.open(&instances).await?;
         for instance in &instances {
             instance.registry.start();
         }
+        ports.keep(self, &instances);
         *self.instances.lock().unwrap_or_else(PoisonError::into_inner) = instances.into();
         Ok(())
+    }
+
+    /// Opens the ports that instances have of their own.
+    ///
+    /// # Errors
+    /// The first address that cannot be had.
+    pub(crate) async fn open_ports(&self) -> Result<(), ConfigError> {
+        self.ports.lock().await.open(&self.instances()).await
+    }
+
+    /// Answers on them from now on.
+    pub(crate) async fn serve_ports(self: &Arc<Self>, stopping: watch::Receiver<bool>) {
+        let mut ports = self.ports.lock().await;
+        ports.begin(stopping);
+        ports.keep(self, &self.instances());
     }
 }
 

@@ -145,10 +145,6 @@ impl OwnMetrics {
         InFlight { own: self }
     }
 
-    pub(crate) fn encoding_failed(&self) {
-        self.errors.get_or_create(&[("cause", "encoding")]).inc();
-    }
-
     pub(crate) fn put(&self, page: &mut Page) {
         if let Err(error) = prom::put(&self.registry, page) {
             tracing::warn!(%error, "the server's own metrics");

@@ -98,6 +98,9 @@ impl App {
             json_string(instance.exporter.name, &mut out);
             out.push_str(",\"instance\":");
             json_string(&instance.name, &mut out);
+            if self.scheme() == "https" {
+                out.push_str(",\"__scheme__\":\"https\"");
+            }
             out.push_str("}}");
         }
         out.push_str("]\n");

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::connections::Place;
 use super::io::{Timed, Timeouts};
 use super::listen::Listener;
+use super::ports::Owner;
 use super::stream::Stream;
 use super::{App, guard};
 
@@ -35,9 +36,9 @@ pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown
     let (stop, stopping) = watch::channel(false);
     let accepting: Vec<_> = listeners
         .into_iter()
-        .map(|listener| tokio::spawn(accept(listener.into(), app.clone(), stopping.clone())))
+        .map(|listener| tokio::spawn(accept(listener.into(), None, app.clone(), stopping.clone())))
         .collect();
-    drop(stopping);
+    app.serve_ports(stopping).await;
     app.instances().iter().for_each(|instance| instance.registry.start());
     app.ready.store(true, Ordering::Relaxed);
     shutdown.await;
@@ -47,6 +48,7 @@ pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown
         // Its listener is closed, and a socket's file removed, when it has ended.
         let _ = task.await;
     }
+    app.ports.lock().await.close().await;
     let _ = stop.send(true);
     // Each connection holds a receiver.
     if timeout(GRACE, stop.closed()).await.is_err() {
@@ -54,7 +56,13 @@ pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown
     }
 }
 
-async fn accept(listener: Listener, app: Arc<App>, stopping: watch::Receiver<bool>) {
+/// Accepts connections for ever, those of an instance's own port for it.
+pub(super) async fn accept(
+    listener: Listener,
+    owner: Option<Owner>,
+    app: Arc<App>,
+    stopping: watch::Receiver<bool>,
+) {
     loop {
         let stream = match listener.accept().await {
             Ok(stream) => stream,
@@ -69,20 +77,26 @@ async fn accept(listener: Listener, app: Arc<App>, stopping: watch::Receiver<boo
         let (place, evicted) = app.connections.place();
         app.own.evicted(evicted);
         let (id, stopping) = (place.id, stopping.clone());
-        let task = tokio::spawn(connection(app.clone(), stream, place, stopping));
+        let task = tokio::spawn(connection(app.clone(), stream, owner.clone(), place, stopping));
         app.connections.serves(id, task.abort_handle());
         // Who has come is heard before the next one comes, or a flood would push everybody out unheard.
         tokio::task::yield_now().await;
     }
 }
 
-async fn connection(app: Arc<App>, stream: Stream, place: Place, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    app: Arc<App>,
+    stream: Stream,
+    owner: Option<Owner>,
+    place: Place,
+    mut stopping: watch::Receiver<bool>,
+) {
     let stream = tokio::select! {
         stream = open(&app, stream) => stream,
         _ = stopping.changed() => return,
     };
     match stream {
-        Ok(Some(stream)) => speak(app, stream, place, stopping).await,
+        Ok(Some(stream)) => speak(app, stream, owner, place, stopping).await,
         Ok(None) => {}
         Err(error) => tracing::debug!(%error, "connection not opened"),
     }
@@ -97,10 +111,20 @@ async fn open(app: &App, stream: Stream) -> io::Result<Option<Stream>> {
     timeout(TIMEOUTS.head, guard::secured(app, stream, byte)).await.map_err(late)?
 }
 
-async fn speak(app: Arc<App>, stream: Stream, place: Place, mut stopping: watch::Receiver<bool>) {
+async fn speak(
+    app: Arc<App>,
+    stream: Stream,
+    owner: Option<Owner>,
+    place: Place,
+    mut stopping: watch::Receiver<bool>,
+) {
     let stream = Timed::new(stream, place.reading(), TIMEOUTS);
     let service = service_fn(|request| {
         let (app, busy) = (app.clone(), place.request());
+        let request = match &owner {
+            Some(owner) => owner.shared(&app, request),
+            None => request,
+        };
         async move {
             let response = guard::answer(app, request).await;
             drop(busy);

@@ -18,20 +18,22 @@ pub struct CollectorStatus {
     pub at: SystemTime,
 }
 
+/// Lines about one collector are this far apart at least: clients with tiny timeouts make it fail as often as they like.
+const QUIET: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Default)]
 pub(crate) struct Statuses {
     last: BTreeMap<&'static str, CollectorStatus>,
+    /// What the log said last, and when.
+    logged: BTreeMap<&'static str, (&'static str, SystemTime)>,
 }
 
 impl Statuses {
     /// Keeps the result, and logs it if it is news. A collector that fails at every scrape logs once.
     pub(crate) fn record(&mut self, namespace: &str, collector: &'static str, status: CollectorStatus) {
-        let before = self.last.get(collector).map(|status| status.outcome.as_str());
-        if before != Some(status.outcome.as_str()) {
+        if let Some(first) = self.is_news(collector, &status) {
             match &status.outcome {
-                Outcome::Ok if before.is_some() => {
-                    tracing::info!(namespace, collector, "collector recovered")
-                }
+                Outcome::Ok if !first => tracing::info!(namespace, collector, "collector recovered"),
                 Outcome::Ok => {}
                 Outcome::NoData(why) => tracing::debug!(namespace, collector, why, "collector has no data"),
                 Outcome::Error(error) => tracing::warn!(namespace, collector, error, "collector failed"),
@@ -43,7 +45,58 @@ impl Statuses {
         self.last.insert(collector, status);
     }
 
+    /// Whether the log does not say so yet and may; the value tells the first result from later ones.
+    fn is_news(&mut self, collector: &'static str, status: &CollectorStatus) -> Option<bool> {
+        let outcome = status.outcome.as_str();
+        let before = self.logged.get(collector).copied();
+        let is_news = before.is_none_or(|(logged, at)| {
+            logged != outcome && status.at.duration_since(at).is_ok_and(|since| since >= QUIET)
+        });
+        is_news.then(|| {
+            let first = before.is_none();
+            // That all is well from the start is no line, so nothing has to be quiet after it.
+            let at =
+                if first && outcome == Outcome::Ok.as_str() { SystemTime::UNIX_EPOCH } else { status.at };
+            self.logged.insert(collector, (outcome, at));
+            first
+        })
+    }
+
     pub(crate) fn get(&self, collector: &str) -> Option<CollectorStatus> {
         self.last.get(collector).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_that_comes_and_goes_does_not_fill_the_log() {
+        let mut statuses = Statuses::default();
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let mut news = 0;
+        for tenth in 0..1200 {
+            let outcome = if tenth % 2 == 0 { Outcome::Timeout } else { Outcome::Ok };
+            let at = start + Duration::from_millis(100 * tenth);
+            let status = CollectorStatus { outcome, duration: Duration::ZERO, samples: 0, at };
+            news += usize::from(statuses.is_news("cpu", &status).is_some());
+        }
+        assert!((2..=12).contains(&news), "{news} lines in two minutes");
+    }
+
+    #[test]
+    fn what_lasts_is_told_once_and_what_passes_is_not() {
+        let mut statuses = Statuses::default();
+        let mut told = Vec::new();
+        for second in 0..60 {
+            let outcome = if second == 5 { Outcome::Ok } else { Outcome::Timeout };
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + second);
+            let status = CollectorStatus { outcome, duration: Duration::ZERO, samples: 0, at };
+            if statuses.is_news("cpu", &status).is_some() {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [0]);
     }
 }

@@ -17,7 +17,7 @@ static EXPORTER: Exporter = Exporter {
     flags: Vec::new,
     sources: |_: &Settings| Ok(Vec::new()),
     probes: |_| Ok(Vec::new()),
-    discover: || None,
+    discover: || Err("nothing to look for".to_owned()),
 };
 
 /// Paths beside the page: one to ask, one to tell, one that never answers.

@@ -123,14 +123,14 @@ fn binary(options: &Options, package: &str) -> Result<PathBuf> {
     }
 }
 
-/// The release binary, of this one package (what else is in the workspace must not change its features), static as in
+/// The binary as it is shipped, of this one package (what else is in the workspace must not change its features), static as in
 /// the image: what a process of another kind would share with it is not there to be shared.
 fn build(package: &str) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo =
-        shell::cargo(&["build", "--quiet", "--release", "--package", package, "--target", &triple]);
-    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+        shell::cargo(&["build", "--quiet", "--profile", "dist", "--package", package, "--target", &triple]);
+    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
-    Ok(target.join(triple).join("release").join(package))
+    Ok(target.join(triple).join("dist").join(package))
 }

@@ -4,7 +4,9 @@
 mod bad_input;
 mod check_config;
 mod compose;
+mod listen;
 mod prometheus;
 mod reload;
+mod secrets;
 mod support;
 mod thresholds;

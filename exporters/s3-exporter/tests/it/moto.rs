@@ -106,6 +106,7 @@ probes: [{{bucket: box, access: {{}}, roundtrip: {{interval: 1h}}}}]
         ("s3_expectation_met{name=\"dump\",bucket=\"box\",prefix=\"db/\",check=\"age\"}", 1.0),
         ("s3_bucket_lifecycle_expiration_days{bucket=\"box\",rule=\"r\",prefix=\"logs/\"}", 30.0),
         ("s3_objects{bucket=\"box\",prefix=\"db/\"}", 2.0),
+        ("s3_objects{bucket=\"box\",prefix=\"\"}", 1103.0),
     ]);
     for (series, value) in [
         (whole("s3_objects"), 1103.0),

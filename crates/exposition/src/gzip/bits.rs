@@ -1,0 +1,47 @@
+//! Bits in deflate's order: the first one is the lowest of its byte.
+
+/// Room that is made when there is none.
+const ROOM: usize = 4096;
+
+/// Bits on their way into bytes.
+#[derive(Debug)]
+pub(super) struct Bits<'a> {
+    /// Longer than what is put yet: bytes are written eight at a time, without a branch that could be guessed wrong.
+    out: &'a mut Vec<u8>,
+    begin: usize,
+    at: usize,
+    /// The last bits, fewer than eight.
+    held: u64,
+    count: u32,
+}
+
+impl<'a> Bits<'a> {
+    /// Appends to `out`, which is complete after [`Bits::end`].
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { begin: out.len(), at: out.len(), out, held: 0, count: 0 }
+    }
+
+    /// The lowest `count` bits of `bits`, at most 56; those above must be zero.
+    #[inline]
+    pub(super) fn put(&mut self, bits: u64, count: u32) {
+        debug_assert!(count <= 56 && bits >> count == 0);
+        self.held |= bits << self.count;
+        self.count += count;
+        if self.out.len() < self.at + 8 {
+            self.out.resize(self.at + ROOM, 0);
+        }
+        if let Some(room) = self.out.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
+            *room = self.held.to_le_bytes();
+        }
+        self.at += (self.count / 8) as usize;
+        self.held >>= self.count & !7;
+        self.count %= 8;
+    }
+
+    /// Fills the last byte up with zeros; how many bits were put in all.
+    pub(super) fn end(self) -> usize {
+        // What is held was written with the bits before it.
+        self.out.truncate(self.at + usize::from(self.count > 0));
+        8 * (self.at - self.begin) + self.count as usize
+    }
+}

@@ -1,0 +1,91 @@
+//! Symbols of deflate for bytes, lengths and distances (RFC 1951, 3.2.5), with the code they are written in.
+
+use super::bits::Bits;
+use super::code::{self, Code};
+use super::matches::Token;
+use super::{header, lengths};
+
+/// Ends a block.
+const END: usize = 256;
+/// Symbols for lengths begin after it.
+const FIRST_LENGTH: usize = 257;
+/// Shortest length that a symbol can say.
+const SHORTEST: usize = 3;
+const LONGEST: usize = 258;
+
+/// What is put for each byte, length and distance.
+#[derive(Debug)]
+pub(super) struct Tables {
+    literals: [Code; lengths::LITERALS.len()],
+    /// Symbol and its extra bits in one, for each length from the shortest on.
+    lengths: Box<[(u32, u8); LONGEST - SHORTEST + 1]>,
+    distances: [Code; lengths::DISTANCES.len()],
+}
+
+impl Tables {
+    pub(super) fn new() -> Self {
+        let literals = code::from_lengths(&lengths::LITERALS);
+        let mut lengths = Box::new([(0, 0); LONGEST - SHORTEST + 1]);
+        for (index, entry) in lengths.iter_mut().enumerate() {
+            let (symbol, extra, extra_count) = length_symbol(index + SHORTEST);
+            let code = literals[symbol];
+            *entry = (u32::from(code.bits) | extra << code.count, code.count + extra_count);
+        }
+        Self { literals, lengths, distances: code::from_lengths(&lengths::DISTANCES) }
+    }
+
+    /// The head of the one block there is, with its code.
+    pub(super) fn begin(&self, bits: &mut Bits<'_>) {
+        header::put(bits);
+    }
+
+    #[inline]
+    pub(super) fn put(&self, bits: &mut Bits<'_>, token: Token) {
+        match token {
+            Token::Literal(byte) => self.literal(bits, byte),
+            Token::Match { length, distance } => self.repeat(bits, length, distance),
+        }
+    }
+
+    #[inline]
+    fn literal(&self, bits: &mut Bits<'_>, byte: u8) {
+        let code = self.literals[usize::from(byte)];
+        bits.put(u64::from(code.bits), u32::from(code.count));
+    }
+
+    #[inline]
+    fn repeat(&self, bits: &mut Bits<'_>, length: usize, distance: usize) {
+        let (length, length_count) = self.lengths[length - SHORTEST];
+        let (symbol, extra, extra_count) = distance_symbol(distance);
+        let code = self.distances[symbol];
+        let distance = u64::from(code.bits) | u64::from(extra) << code.count;
+        let both = u64::from(length) | distance << length_count;
+        bits.put(both, u32::from(length_count) + u32::from(code.count) + extra_count);
+    }
+
+    pub(super) fn end(&self, bits: &mut Bits<'_>) {
+        let code = self.literals[END];
+        bits.put(u64::from(code.bits), u32::from(code.count));
+    }
+}
+
+/// Symbol, extra bits and how many, of a length from 3 to 258.
+pub(super) fn length_symbol(length: usize) -> (usize, u32, u8) {
+    if length == LONGEST {
+        return (lengths::LITERALS.len() - 1, 0, 0);
+    }
+    let over = (length - SHORTEST) as u32;
+    // Up to 8 one symbol each, then four for each power of two.
+    let extra = over.checked_ilog2().map_or(0, |log| log.saturating_sub(2));
+    let symbol = FIRST_LENGTH + (4 * extra + (over >> extra)) as usize;
+    (symbol, over & ((1 << extra) - 1), extra as u8)
+}
+
+/// Symbol, extra bits and how many, of a distance from 1 to 32768.
+#[inline]
+pub(super) fn distance_symbol(distance: usize) -> (usize, u32, u32) {
+    let over = (distance - 1) as u32;
+    // Up to 4 one symbol each, then two for each power of two.
+    let extra = (over | 1).ilog2().saturating_sub(1);
+    ((2 * extra + (over >> extra)) as usize, over & ((1 << extra) - 1), extra)
+}

@@ -1,0 +1,79 @@
+use super::*;
+use flate2::read::GzDecoder;
+use proptest::prelude::*;
+use std::io::Read as _;
+
+fn round_trip(gzip: &mut Gzip, text: &[u8]) -> usize {
+    let mut packed = Vec::new();
+    gzip.compress(text, &mut packed);
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == text, "{} bytes became {}", text.len(), unpacked.len());
+    packed.len()
+}
+
+#[test]
+fn the_codes_are_complete() {
+    for lengths in [&lengths::LITERALS[..], &lengths::DISTANCES[..]] {
+        // No symbol without a code, no code without a symbol.
+        assert!(lengths.iter().all(|length| (1..=15).contains(length)));
+        assert_eq!(lengths.iter().map(|length| 1_u32 << (15 - length)).sum::<u32>(), 1 << 15);
+    }
+}
+
+#[test]
+fn every_length_and_distance() {
+    let mut gzip = Gzip::new();
+    // Noise, so that nothing but the repetition is found.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(40_000)
+    .collect();
+    for length in (1..300).chain([515, 516, 517, 20_000]) {
+        round_trip(&mut gzip, &[&noise[..length], &noise[..length], b"\n"].concat());
+    }
+    for distance in (300..2_000).step_by(7).chain([4_096, 8_193, 32_767, 32_768, 32_769, 39_000]) {
+        round_trip(&mut gzip, &[&noise[..distance], &noise[..300]].concat());
+    }
+}
+
+#[test]
+fn a_page_becomes_a_sixth() {
+    let mut gzip = Gzip::new();
+    let mut page = String::new();
+    for cpu in 0..64 {
+        for mode in ["idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"] {
+            let value = cpu * 7_919 + mode.len() * 104_729;
+            page.push_str(&format!("node_cpu_seconds_total{{cpu=\"{cpu}\",mode=\"{mode}\"}} {value}.37\n"));
+        }
+    }
+    let packed = round_trip(&mut gzip, page.as_bytes());
+    assert!(packed * 6 < page.len(), "{packed} of {}", page.len());
+}
+
+#[test]
+fn positions_start_again_at_zero() {
+    let mut gzip = Gzip::new();
+    gzip.matches.start_at(u32::MAX - 50);
+    for _ in 0..3 {
+        round_trip(&mut gzip, &b"node_load1 0.5\nnode_load5 0.5\nnode_load15 0.5\n".repeat(2));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_texts_come_back(texts in prop::collection::vec("([a-c]{1,9}|[ -~]{0,20}|\\PC{0,5}){0,200}", 1..4)) {
+        let mut gzip = Gzip::new();
+        for text in texts {
+            round_trip(&mut gzip, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn any_bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
+        round_trip(&mut Gzip::new(), &bytes);
+    }
+}
