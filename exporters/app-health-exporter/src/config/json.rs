@@ -97,7 +97,7 @@ fn plain(value: &Value) -> String {
 
 fn part(path: &str) -> Result<Part, String> {
     if path == "end" || path.starts_with("range ") {
-        return Err("range and end are not supported; use type: object".to_owned());
+        return Err(RANGE.to_owned());
     }
     if let Some(text) = path.strip_prefix(['"', '\'']) {
         return Ok(Part::Text(text.trim_end_matches(['"', '\'']).to_owned()));
@@ -143,13 +143,30 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
+/// What of the peer's is not done here: costs its module, not the file.
+pub(crate) fn refused(value: &serde_yaml::Value) -> Option<String> {
+    let body = value.get("body").and_then(|body| body.get("templatize"));
+    if body.and_then(serde_yaml::Value::as_bool) == Some(true) {
+        return Some("body.templatize is not supported; give the body as it is sent".to_owned());
+    }
+    let metrics = value.get("metrics").and_then(serde_yaml::Value::as_sequence).into_iter().flatten();
+    metrics.into_iter().any(has_range).then(|| RANGE.to_owned())
+}
+
+fn has_range(value: &serde_yaml::Value) -> bool {
+    match value {
+        serde_yaml::Value::String(text) => text.contains("{range ") || text.contains("{ range "),
+        serde_yaml::Value::Mapping(map) => map.values().any(has_range),
+        _ => false,
+    }
+}
+
+const RANGE: &str = "range and end are not supported; use type: object";
+
 impl JsonModule {
     pub(crate) fn parse(value: serde_yaml::Value) -> Result<Self, String> {
         let raw: Raw = serde_yaml::from_value(value).map_err(|error| error.to_string())?;
         let metrics = raw.metrics.into_iter().map(metric).collect::<Result<_, _>>()?;
-        if raw.body.templatize {
-            return Err("body.templatize is not supported; give the body as it is sent".to_owned());
-        }
         let body = Some(raw.body.content).filter(|content| !content.is_empty());
         Ok(Self {
             headers: raw.headers,

@@ -128,6 +128,9 @@ impl Modules {
 fn module(value: Value) -> Result<(Duration, Prober), String> {
     let is_json = value.get("metrics").is_some() && value.get("prober").is_none();
     if is_json {
+        if let Some(why) = super::json::refused(&value) {
+            return Ok((Duration::MAX, Prober::Refused(why)));
+        }
         let json = JsonModule::parse(value)?;
         let prober = match json.http_client_config.refused() {
             Some(why) => Prober::Refused(why),
@@ -306,10 +309,13 @@ mod tests {
     fn what_is_not_served_costs_its_own_module_only() {
         let modules = read(
             "modules: {ok: {prober: http}, cel: {prober: http, http: {fail_if_body_json_matches_cel: 'x'}},
-             ws: {prober: websocket}, br: {prober: http, http: {compression: br}}}",
+             tpl: {metrics: [{name: x, path: '{.a}'}], body: {content: x, templatize: true}},
+             range: {metrics: [{name: x, path: '{range .a[*]}{.b}{end}'}]}, ws: {prober: websocket}, zstd: {prober: http, http: {compression: zstd}}}",
         )
         .unwrap();
-        for (name, part) in [("cel", "CEL"), ("ws", "websocket"), ("br", "br")] {
+        for (name, part) in
+            [("cel", "CEL"), ("ws", "websocket"), ("zstd", "zstd"), ("tpl", "templatize"), ("range", "range")]
+        {
             let Prober::Refused(why) = &modules.find(Some(name)).unwrap().prober else { panic!("{name}") };
             assert!(why.contains(part), "{why}");
         }

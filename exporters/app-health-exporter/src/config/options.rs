@@ -83,10 +83,10 @@ impl Http {
             return Some("enable_http3 is not supported".to_owned());
         }
         match self.compression.as_str() {
-            "" | "gzip" | "deflate" | "identity" => {}
+            "" | "br" | "gzip" | "deflate" | "identity" => {}
             other => {
                 return Some(format!(
-                    "compression {other:?} is not supported; use gzip, deflate or identity"
+                    "compression {other:?} is not supported; use br, gzip, deflate or identity"
                 ));
             }
         }

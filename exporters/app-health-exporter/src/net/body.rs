@@ -1,5 +1,6 @@
 //! Bodies: unpacked, counted, and kept as far as they are looked at. Nothing a server sends makes this grow without bound.
 
+use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder};
 use std::io::Write;
 
@@ -19,7 +20,11 @@ pub(crate) enum Body {
     Plain(Kept),
     Gzip(Box<MultiGzDecoder<Kept>>),
     Deflate(Box<DeflateDecoder<Kept>>),
+    Brotli(Box<DecompressorWriter<Kept>>),
 }
+
+/// What brotli unpacks at once.
+const BROTLI_BUFFER: usize = 16 * 1024;
 
 pub(crate) struct Kept {
     limits: Limits,
@@ -45,6 +50,8 @@ impl Write for Kept {
         };
         if self.count > limit {
             self.over = true;
+            // What is beyond is not read, and the peer does not count it.
+            self.count = limit;
             return Err(std::io::Error::other("too long"));
         }
         if self.limits.keep {
@@ -63,6 +70,7 @@ impl Body {
         let kept = Kept { limits, count: 0, bytes: Vec::new(), over: false };
         match compression {
             "gzip" => Body::Gzip(Box::new(MultiGzDecoder::new(kept))),
+            "br" => Body::Brotli(Box::new(DecompressorWriter::new(kept, BROTLI_BUFFER))),
             "deflate" => Body::Deflate(Box::new(DeflateDecoder::new(kept))),
             _ => Body::Plain(kept),
         }
@@ -73,6 +81,7 @@ impl Body {
             Body::Plain(kept) => kept,
             Body::Gzip(decoder) => decoder.get_ref(),
             Body::Deflate(decoder) => decoder.get_ref(),
+            Body::Brotli(decoder) => decoder.get_ref(),
         }
     }
 
@@ -81,6 +90,7 @@ impl Body {
             Body::Plain(kept) => kept.write_all(data),
             Body::Gzip(decoder) => decoder.write_all(data),
             Body::Deflate(decoder) => decoder.write_all(data),
+            Body::Brotli(decoder) => decoder.write_all(data),
         };
         result.map_err(|error| self.failure(&error))
     }
@@ -97,6 +107,9 @@ impl Body {
             Body::Plain(kept) => Ok(kept),
             Body::Gzip(decoder) => decoder.finish(),
             Body::Deflate(decoder) => decoder.finish(),
+            Body::Brotli(decoder) => {
+                decoder.into_inner().map_err(|_| std::io::ErrorKind::UnexpectedEof.into())
+            }
         };
         result.map(Kept::into).map_err(|error| unpack(&error, over))
     }
@@ -142,6 +155,20 @@ mod tests {
         let mut body = Body::new("gzip", limits(0, true, 1_000_000));
         assert_eq!(body.take(&packed).unwrap_err().reason, Reason::BodyLimit);
         assert!(body.len() < 1_100_000);
+    }
+
+    #[test]
+    fn brotli() {
+        let packed = b"\x0b\x05\x80hello world\x03";
+        let unpacked = |packed: &[u8], most| {
+            let mut body = Body::new("br", limits(0, true, most));
+            // Byte by byte, as a slow server sends it.
+            packed.iter().try_for_each(|byte| body.take(&[*byte])).and_then(|()| body.finish())
+        };
+        assert_eq!(unpacked(packed, 1000).unwrap(), (b"hello world".to_vec(), 11));
+        assert_eq!(unpacked(packed, 5).unwrap_err().reason, Reason::BodyLimit);
+        assert_eq!(unpacked(&packed[..8], 1000).unwrap_err().reason, Reason::Decompress);
+        assert_eq!(unpacked(b"plain text, not packed", 1000).unwrap_err().reason, Reason::Decompress);
     }
 
     #[test]

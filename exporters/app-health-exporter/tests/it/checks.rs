@@ -106,3 +106,41 @@ fn a_check_that_hangs_does_not_hold_the_page() -> Result {
     running.until("the reason", |page| page.samples.contains_key(reason))?;
     Ok(())
 }
+
+/// Bodies that are none: the check is down for the right reason, the page stays small, and so does the program.
+#[test]
+fn bodies_that_are_none() -> Result {
+    let serving = |body: Vec<u8>| {
+        BadServer::start(move |client| {
+            client.head();
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            client.send(head.as_bytes());
+            client.send(&body);
+        })
+    };
+    let cases = [
+        ("text", b"all is well, really".to_vec(), "json"),
+        ("bytes", b"{\"status\": \"\xff\xfe\"}".to_vec(), "json"),
+        ("deep", b"[".repeat(200_000), "json"),
+        ("huge", b" ".repeat(20_000_000), "body_limit"),
+        ("strange", b"{\"hello\": [1, 2]}".to_vec(), "mapping"),
+    ];
+    let mut servers = Vec::new();
+    let mut checks = Vec::new();
+    for (name, body, _) in &cases {
+        let server = serving(body.clone())?;
+        checks.push(format!("{{name: {name}, url: 'http://{}/', interval: 200ms}}", server.address()));
+        servers.push(server);
+    }
+    let running = Running::start(&format!("systems: [{{system: s, checks: [{}]}}]", checks.join(", ")))?;
+    for (name, _, reason) in cases {
+        let runs = format!(
+            r#"app_health_check_total{{system="s",check="{name}",result="failure",reason="{reason}"}}"#
+        );
+        let page = running.until(reason, |page| page.samples.contains_key(&runs))?;
+        assert_eq!(page.value(&format!(r#"app_health_up{{system="s",check="{name}"}}"#)), 0.0);
+        assert!(!page.text.contains("app_health_status{"), "{}", page.text);
+    }
+    Ok(())
+}

@@ -1,5 +1,6 @@
 //! Beside blackbox_exporter, on the same servers: the same families, labels and, where time does not move them, values.
 
+use crate::bad_server::BadServer;
 use crate::certs::Certs;
 use crate::grpc_server::GrpcServer;
 use crate::nginx::Nginx;
@@ -104,7 +105,14 @@ fn the_same_page_as_the_peer() -> Result {
   body: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, fail_if_body_matches_regexp: [world]}}}}
   header: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, fail_if_header_matches: [{{header: Server, regexp: nginx}}]}}}}
   gzip: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, compression: gzip, headers: {{Accept-Encoding: gzip}}}}}}
+  br: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, compression: br, fail_if_body_not_matches_regexp: ['^hello world$']}}}}
   post: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, method: POST, body: x, valid_status_codes: [405]}}}}
+  limited: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, body_size_limit: 5B}}}}
+  basic: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, basic_auth: {{username: u, password: hunter2}}}}}}
+  head: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, method: HEAD}}}}
+  version: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, valid_http_versions: [HTTP/2.0]}}}}
+  not_ssl: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip4, fail_if_not_ssl: true}}}}
+  ip6: {{prober: http, timeout: 5s, http: {{preferred_ip_protocol: ip6, ip_protocol_fallback: false}}}}
   tcp: {{prober: tcp, timeout: 5s, tcp: {{preferred_ip_protocol: ip4}}}}
   tcp_tls: {{prober: tcp, timeout: 5s, tcp: {{preferred_ip_protocol: ip4, tls: true, tls_config: {{ca_file: {ca}}}}}}}
   talk: {{prober: tcp, timeout: 2s, tcp: {{preferred_ip_protocol: ip4, query_response: [{{send: 'GET / HTTP/1.0'}}, {{send: ''}}, {{send: \"\\r\"}}, {{expect: 'HTTP/1.(.) (200)', labels: [{{name: status, value: '$2'}}]}}]}}}}
@@ -120,6 +128,12 @@ fn the_same_page_as_the_peer() -> Result {
     let (peer, prober) = (Peer::start(&modules)?, Prober::new(&modules)?);
     let dns = dns.address();
     let closed = ports::free()?;
+    let brotli = BadServer::start(|client| {
+        client.head();
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 15\r\n\r\n");
+        client.send(b"\x0b\x05\x80hello world\x03");
+        client.hang();
+    })?;
     let mut failures = Vec::new();
     for (target, module) in [
         (nginx.url("/"), "http"),
@@ -129,10 +143,18 @@ fn the_same_page_as_the_peer() -> Result {
         (nginx.url("/modified"), "http"),
         (nginx.url("/packed"), "gzip"),
         (nginx.url("/"), "gzip"),
+        (brotli.address(), "br"),
         (nginx.url("/"), "body"),
         (nginx.url("/"), "header"),
         (nginx.url("/flat"), "post"),
         (nginx.url("/once"), "no_follow"),
+        (nginx.url("/flat"), "limited"),
+        (nginx.url("/private"), "basic"),
+        (nginx.url("/private"), "http"),
+        (nginx.url("/flat"), "head"),
+        (nginx.url("/"), "version"),
+        (nginx.url("/"), "not_ssl"),
+        (nginx.url("/"), "ip6"),
         (closed.address(), "http"),
         ("http://no-such-host.invalid/".to_owned(), "http"),
         (nginx.https("good", "/"), "http"),

@@ -6,8 +6,11 @@ use crate::grpc_server::GrpcServer;
 use crate::nginx::Nginx;
 use crate::support::{Page, Prober};
 use exporter_testkit::Result;
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_rustls::rustls;
 
 const MODULES: &str = "modules:
   http: {prober: http, timeout: 1s, http: {preferred_ip_protocol: ip4}}
@@ -33,11 +36,21 @@ fn fails(page: &Page, reason: &str) {
     assert_eq!((page.value("probe_success"), page.reason()), (0.0, Some(reason)), "{}", page.text);
 }
 
-/// The probe ends at its timeout of one second. A busy machine gets some slack beyond the 50 ms that a quiet one needs.
+/// The probe fails for this reason and ends within 50 ms of its timeout of one second. What a busy machine holds up may try
+/// again: a probe that waits too long by itself always does.
 #[track_caller]
-fn in_time(page: &Page) {
-    let took = page.value("probe_duration_seconds");
-    assert!((0.9..1.3).contains(&took), "{took} s");
+fn times_out(prober: &Prober, target: &str, module: &str, reason: &str) -> Page {
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        let page = prober.probe(target, module, BUDGET);
+        fails(&page, reason);
+        let took = page.value("probe_duration_seconds");
+        if (0.99..1.05).contains(&took) {
+            return page;
+        }
+        all.push(took);
+    }
+    panic!("{module} {target} took {all:?} s");
 }
 
 #[test]
@@ -61,9 +74,9 @@ fn connections_that_fail() -> Result {
     let address = listener.local_addr()?;
     let _fill: Vec<_> =
         (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200))).collect();
-    let page = probe(&address.to_string(), "http");
-    fails(&page, "timeout_connect");
-    in_time(&page);
+    for module in ["http", "tcp", "grpc"] {
+        times_out(&prober, &address.to_string(), module, "timeout_connect");
+    }
     Ok(())
 }
 
@@ -71,16 +84,12 @@ fn connections_that_fail() -> Result {
 fn answers_that_do_not_come_or_do_not_end() -> Result {
     let prober = Prober::new(MODULES)?;
     let silent = BadServer::start(|client| client.hang())?;
-    for (target, module) in
-        [(silent.address(), "http"), (silent.address(), "tcp"), (silent.address(), "grpc")]
-    {
-        let page = prober.probe(&target, module, BUDGET);
-        fails(&page, "timeout_response");
-        in_time(&page);
+    for module in ["http", "tcp", "grpc"] {
+        times_out(&prober, &silent.address(), module, "timeout_response");
     }
-    let page = prober.probe(&format!("https://{}/", silent.address()), "http", BUDGET);
-    fails(&page, "timeout_tls");
-    in_time(&page);
+    times_out(&prober, &format!("https://{}/", silent.address()), "http", "timeout_tls");
+    let deaf = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    times_out(&prober, &deaf.local_addr()?.to_string(), "dns", "timeout_response");
     let slow_header = BadServer::start(|client| {
         client.head();
         client.send(b"HTTP/1.1 200 OK\r\n");
@@ -88,9 +97,7 @@ fn answers_that_do_not_come_or_do_not_end() -> Result {
             std::thread::sleep(Duration::from_millis(50));
         }
     })?;
-    let page = prober.probe(&slow_header.address(), "http", BUDGET);
-    fails(&page, "timeout_response");
-    in_time(&page);
+    times_out(&prober, &slow_header.address(), "http", "timeout_response");
     let slow_body = BadServer::start(|client| {
         client.head();
         client.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
@@ -98,9 +105,7 @@ fn answers_that_do_not_come_or_do_not_end() -> Result {
             std::thread::sleep(Duration::from_millis(50));
         }
     })?;
-    let page = prober.probe(&slow_body.address(), "http", BUDGET);
-    fails(&page, "timeout_body");
-    in_time(&page);
+    let page = times_out(&prober, &slow_body.address(), "http", "timeout_body");
     assert_eq!(page.value("probe_http_status_code"), 200.0);
     Ok(())
 }
@@ -127,7 +132,7 @@ fn endless_bodies_take_no_memory() -> Result {
         while !client.is_ending() && client.send(&chunk) {}
     })?;
     let before = resident();
-    fails(&prober.probe(&endless.address(), "http", BUDGET), "timeout_body");
+    times_out(&prober, &endless.address(), "http", "timeout_body");
     fails(&prober.probe(&endless.address(), "body", BUDGET), "body_limit");
     fails(&prober.probe(&endless.address(), "limited", BUDGET), "body_limit");
     let grown = resident().saturating_sub(before);
@@ -221,13 +226,61 @@ fn http2_and_grpc() -> Result {
         let page = prober.probe(&server.address.to_string(), "grpc", BUDGET);
         assert_eq!(page.reason(), reason, "{}", page.text);
     }
-    // Settings, then a reset of the first stream with INTERNAL_ERROR.
     let resetting = BadServer::start(|client| {
-        client.send(b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02");
+        let _ = reset_first_stream(&mut client.stream);
         client.hang();
     })?;
     fails(&prober.probe(&resetting.address(), "grpc", BUDGET), "http2_reset");
+    let certs = Certs::new()?;
+    let config = tls(&certs)?;
+    let resetting = BadServer::start(move |client| {
+        let session = rustls::ServerConnection::new(config.clone()).expect("a session");
+        let mut stream = rustls::StreamOwned::new(session, client.stream.try_clone().expect("a socket"));
+        let _ = reset_first_stream(&mut stream);
+        client.hang();
+    })?;
+    let prober = Prober::new(
+        "modules: {skip: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4, tls_config: {insecure_skip_verify: true}}}}",
+    )?;
+    let page = prober.probe(&format!("https://{}/", resetting.address()), "skip", BUDGET);
+    fails(&page, "http2_reset");
+    assert_eq!(page.value("probe_http_status_code"), 0.0);
     Ok(())
+}
+
+/// A server that offers HTTP/2 only.
+fn tls(certs: &Certs) -> Result<Arc<rustls::ServerConfig>> {
+    use rustls::pki_types::pem::PemObject as _;
+    let told = |error: &dyn std::fmt::Display| exporter_testkit::Error::new(error.to_string());
+    let chain =
+        rustls::pki_types::CertificateDer::from_pem_file(certs.path("good.pem")).map_err(|e| told(&e))?;
+    let key =
+        rustls::pki_types::PrivateKeyDer::from_pem_file(certs.path("good.key")).map_err(|e| told(&e))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|e| told(&e))?.with_no_client_auth();
+    let mut config = builder.with_single_cert(vec![chain], key).map_err(|e| told(&e))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Answers the request with a reset of its stream (INTERNAL_ERROR).
+fn reset_first_stream(stream: &mut (impl Read + Write)) -> std::io::Result<()> {
+    stream.write_all(b"\0\0\0\x04\0\0\0\0\0")?;
+    stream.flush()?;
+    stream.read_exact(&mut [0; 24])?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        stream.read_exact(&mut vec![0; length as usize])?;
+        // HEADERS: the request.
+        if head[3] == 1 {
+            break;
+        }
+    }
+    stream.write_all(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02")?;
+    stream.flush()
 }
 
 #[test]
