@@ -51,8 +51,9 @@ impl Blueprint {
 
     fn build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
-        let registry = Registry::new(exporter.namespace, (exporter.sources)(&self.settings)?)?;
-        let probes = (exporter.probes)(&self.settings)?;
+        let settings = self.settings.anew();
+        let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
+        let probes = (exporter.probes)(&settings)?;
         let probes = probes.into_iter().map(|spec| Probes::new(exporter.namespace, spec)).collect();
         Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)
             .with_probes(probes)

@@ -3,10 +3,14 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use regex_lite::Regex;
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::duration;
 use crate::exporter::ConfigError;
+use crate::shared::Shared;
 use crate::source::Collector;
 
 /// A flag's declaration.
@@ -106,6 +110,7 @@ pub(crate) const DISABLE_DEFAULTS: Flag =
 pub struct Settings {
     values: BTreeMap<String, Vec<String>>,
     defaults: BTreeMap<&'static str, &'static str>,
+    shared: Shared,
 }
 
 impl Settings {
@@ -119,7 +124,7 @@ impl Settings {
         given: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let defaults = flags.iter().map(|flag| (flag.name, flag.default)).collect();
-        let mut settings = Self { values: BTreeMap::new(), defaults };
+        let mut settings = Self { values: BTreeMap::new(), defaults, shared: Shared::default() };
         for (name, value) in given {
             let (name, value) = negated(name, value);
             let kind = flags.iter().find(|flag| flag.name == name).map(|flag| flag.kind).or_else(|| {
@@ -164,6 +169,22 @@ impl Settings {
         self.values.insert(name.to_owned(), vec![value.to_owned()]);
     }
 
+    /// What an exporter's sources and probes of one instance have in common, made by whoever asks first.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub fn shared<T: Any + Send + Sync>(
+        &self,
+        make: impl FnOnce() -> Result<T, ConfigError>,
+    ) -> Result<Arc<T>, ConfigError> {
+        self.shared.get_or(make)
+    }
+
+    /// The same settings for an instance that is made anew, from files that may have changed.
+    pub(crate) fn anew(&self) -> Self {
+        Self { shared: Shared::default(), ..self.clone() }
+    }
+
     /// Takes over what is not set yet.
     pub(crate) fn fill(&mut self, other: Settings) {
         for (name, values) in other.values {
@@ -204,7 +225,7 @@ impl Settings {
     /// The flag and its value.
     pub fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
         let text = self.text(name);
-        parse_duration(text).ok_or_else(|| {
+        duration::parse(text).ok_or_else(|| {
             ConfigError::new(format!("--{name}={text}: not a duration; write 5s, 1m30s or 100ms"))
         })
     }
@@ -231,26 +252,6 @@ fn negated(name: String, value: String) -> (String, String) {
         (Some(base), "false") => (base.to_owned(), "true".to_owned()),
         _ => (name, value),
     }
-}
-
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
-        let seconds = match &rest[number..unit] {
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        let part = Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
-        total = total.checked_add(part)?;
-        rest = &rest[unit..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 /// Adds declared flags and the collectors' switches to a command line.
@@ -380,14 +381,5 @@ mod tests {
         assert!(settings(&[("collector.cpu", "maybe")]).unwrap_err().to_string().contains("collector.cpu"));
         let bad = settings(&[("skip", "(")]).unwrap();
         assert!(bad.regex("skip").unwrap_err().to_string().starts_with("--skip=("));
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("100ms"), Some(Duration::from_millis(100)));
-        for bad in ["", "5", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
-            assert_eq!(parse_duration(bad), None, "{bad}");
-        }
     }
 }

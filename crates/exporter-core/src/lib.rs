@@ -11,6 +11,7 @@ mod build;
 mod catalogue;
 mod cli;
 mod config;
+mod duration;
 mod exporter;
 mod flags;
 mod health;
@@ -25,6 +26,7 @@ mod registry;
 mod route;
 mod run;
 mod secret;
+mod shared;
 mod source;
 
 pub use catalogue::{CatalogueRow, own_catalogue};

@@ -21,6 +21,8 @@ pub static EXPORTERS: AllInOne = AllInOne {
         &postgres_exporter::EXPORTER,
         #[cfg(feature = "redis")]
         &redis_exporter::EXPORTER,
+        #[cfg(feature = "s3")]
+        &s3_exporter::EXPORTER,
     ],
     subcommands: commands::SUBCOMMANDS,
 };

@@ -9,6 +9,7 @@ mod namespace;
 mod postgres;
 mod process;
 mod redis;
+mod s3;
 mod table;
 
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ pub(crate) fn names() -> String {
     ENTRIES
         .iter()
         .map(|entry| entry.name)
-        .chain(["app-health", "container", "container-50", "encode"])
+        .chain(["app-health", "container", "container-50", "encode", "s3"])
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -66,6 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         setup::run()?;
         let ours = binary(options, "app-health-exporter")?;
         return app_health::run(ours, options.scrapes);
+    }
+    if options.name == "s3" {
+        return s3::run(&binary(options, "s3-exporter")?);
     }
     if let Some(count) = container::count(&options.name) {
         return container::run(options, binary(options, "container-exporter")?, count);

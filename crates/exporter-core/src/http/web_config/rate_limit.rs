@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::file::RateLimitSection;
+use crate::duration;
 use crate::exporter::ConfigError;
-use crate::flags::parse_duration;
 
 /// Who may pass.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl RateLimit {
     /// No limit where the interval is 0 or not given.
     pub(super) fn new(section: &RateLimitSection) -> Result<Option<Self>, ConfigError> {
         let text = section.interval.as_deref().unwrap_or("0");
-        let interval = if text == "0" { Some(Duration::ZERO) } else { parse_duration(text) };
+        let interval = if text == "0" { Some(Duration::ZERO) } else { duration::parse(text) };
         let Some(interval) = interval else {
             let what = format!("rate_limit.interval: {text:?} is no duration; write 1s or 100ms");
             return Err(ConfigError::new(what));

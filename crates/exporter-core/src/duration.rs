@@ -1,0 +1,38 @@
+//! Durations as Go writes them.
+
+use std::time::Duration;
+
+/// `1h30m`, `5s`, `100ms`.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
+        let seconds = match &rest[number..unit] {
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
+        total = total.checked_add(part)?;
+        rest = &rest[unit..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse("100ms"), Some(Duration::from_millis(100)));
+        for bad in ["", "5", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

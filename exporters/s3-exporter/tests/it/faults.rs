@@ -1,0 +1,179 @@
+//! Each way in which a server can fail ends with a metric, in time, and the process goes on.
+
+use fake_s3::{FakeS3, Fault, When};
+use std::time::Duration;
+
+use crate::support::{Ours, Page};
+
+const SUCCESS: &str = "s3_list_success{bucket=\"b\",prefix=\"\",delimiter=\"\"}";
+
+fn filled(objects: u32) -> FakeS3 {
+    let server = FakeS3::start().unwrap();
+    for number in 0..objects {
+        server.put("b", &format!("key-{number:05}"), 1, f64::from(number));
+    }
+    server
+}
+
+fn code(page: &Page) -> &str {
+    let line = page.text.lines().find(|line| line.starts_with("s3_list_errors_total{")).unwrap_or_default();
+    line.split("code=\"").nth(1).unwrap_or_default().split('"').next().unwrap_or_default()
+}
+
+/// What a listing of 2,500 objects comes to, and how many requests it took.
+fn after(fault: Fault) -> (Page, usize) {
+    let server = filled(2500);
+    server.fail(fault);
+    let ours = Ours::with_file(&server, "targets: []");
+    let page = ours.probe(&[("bucket", "b")]).unwrap();
+    assert!(page.took < Duration::from_secs(9), "{:?}", page.took);
+    let requests = server.count("");
+    // The process is well: without the fault the same listing succeeds.
+    server.heal();
+    let other = ours.probe(&[("bucket", "b"), ("prefix", "key-0")]).unwrap();
+    assert_eq!(other.value("s3_objects"), Some(2500.0), "{}", other.text);
+    (page, requests)
+}
+
+#[test]
+fn answers_that_are_errors() {
+    for (fault, expected, requests) in [
+        (Fault::SlowDown, "SlowDown", 3),
+        (Fault::InternalError, "InternalError", 3),
+        (Fault::ErrorIn200, "InternalError", 3),
+        (Fault::AccessDenied, "AccessDenied", 1),
+        (Fault::ClockSkew, "RequestTimeTooSkewed", 1),
+    ] {
+        let (page, sent) = after(fault);
+        assert_eq!(
+            (page.value(SUCCESS), code(&page), sent),
+            (Some(0.0), expected, requests),
+            "{}",
+            page.text
+        );
+        assert!(!page.text.contains("s3_objects{"), "{}", page.text);
+    }
+}
+
+#[test]
+fn lists_that_cannot_be_trusted() {
+    for (fault, expected) in [
+        (Fault::NoToken, "no_token"),
+        (Fault::SameToken, "key_order"),
+        (Fault::KeyOrder, "key_order"),
+        (Fault::Html, "decode"),
+    ] {
+        let (page, _) = after(fault);
+        assert_eq!((page.value(SUCCESS), code(&page)), (Some(0.0), expected), "{}", page.text);
+    }
+}
+
+#[test]
+fn answers_that_do_not_come() {
+    for (fault, sent) in [(Fault::HalfBody, 3), (Fault::Hang, 3)] {
+        let (page, requests) = after(fault);
+        assert_eq!(
+            (page.value(SUCCESS), code(&page), requests),
+            (Some(0.0), "timeout", sent),
+            "{}",
+            page.text
+        );
+    }
+}
+
+#[test]
+fn nobody_listens() {
+    let server = filled(1);
+    let file = "endpoints: [{# ENDPOINT\nurl: 'http://127.0.0.1:1', credentials: {source: anonymous}}]";
+    let ours = Ours::with_file(&server, file);
+    let page = ours.probe(&[("bucket", "b")]).unwrap();
+    assert_eq!((page.value(SUCCESS), code(&page)), (Some(0.0), "dispatch"), "{}", page.text);
+    assert!(page.took < Duration::from_secs(3), "{:?}", page.took);
+}
+
+#[test]
+fn a_hiccup_is_no_failure() {
+    let server = filled(2500);
+    let when = When { times: Some(1), ..When::default() };
+    server.state().faults.push((when, Fault::SlowDown));
+    let ours = Ours::with_file(&server, "targets: [{bucket: b, bucket_settings: false, multipart: false}]");
+    ours.page_with(&[
+        ("s3_objects", 2500.0),
+        (SUCCESS, 1.0),
+        ("s3_operation_retries_total{operation=\"ListObjectsV2\",bucket=\"b\"}", 1.0),
+        ("s3_exporter_requests_total{class=\"list\"}", 4.0),
+        ("s3_list_pages", 3.0),
+    ]);
+}
+
+#[test]
+fn a_bucket_elsewhere_is_found() {
+    let server = filled(2500);
+    server.fail(Fault::WrongRegion("eu-west-3"));
+    let ours = Ours::with_file(&server, "targets: []");
+    let page = ours.probe(&[("bucket", "b")]).unwrap();
+    assert_eq!((page.value(SUCCESS), page.value("s3_objects")), (Some(1.0), Some(2500.0)), "{}", page.text);
+    // Learnt once: one redirect, three pages.
+    assert_eq!(server.count(""), 4);
+}
+
+#[test]
+fn a_bucket_that_is_not_there() {
+    let server = filled(1);
+    let ours = Ours::with_file(&server, "targets: []");
+    let page = ours.probe(&[("bucket", "b2")]).unwrap();
+    assert_eq!(page.value("s3_list_success{bucket=\"b2\",prefix=\"\",delimiter=\"\"}"), Some(0.0));
+    assert_eq!(code(&page), "NoSuchBucket");
+}
+
+#[test]
+fn what_was_found_before_stays() {
+    let server = filled(10);
+    let ours = Ours::with_file(&server, "targets: [{bucket: b, interval: 100ms}]");
+    ours.page_with(&[("s3_objects", 10.0), (SUCCESS, 1.0)]);
+    server.fail(Fault::AccessDenied);
+    let page = ours.page_with(&[("s3_objects", 10.0), (SUCCESS, 0.0)]);
+    assert!(page.value("s3_list_last_success_timestamp_seconds").is_some(), "{}", page.text);
+    assert!(
+        page.text.contains("s3_list_errors_total{bucket=\"b\",prefix=\"\",code=\"AccessDenied\"}"),
+        "{}",
+        page.text
+    );
+    server.heal();
+    ours.page_with(&[(SUCCESS, 1.0)]);
+}
+
+#[test]
+fn credentials_that_are_not_there() {
+    let server = filled(1);
+    let file = format!(
+        "endpoints: [{{url: '{}', credentials: {{access_key_id: a, secret_access_key_file: /nowhere/secret}}}}] # ENDPOINT",
+        server.url()
+    );
+    let ours = Ours::with_file(&server, &file);
+    let page = ours.probe(&[("bucket", "b")]).unwrap();
+    assert_eq!((page.value(SUCCESS), code(&page)), (Some(0.0), "credentials"), "{}", page.text);
+    assert_eq!(server.count(""), 0);
+}
+
+#[test]
+fn a_day_has_so_many_requests() {
+    let server = filled(2500);
+    let file = format!(
+        "endpoints: [{{url: '{}', credentials: {{source: anonymous}}, daily_requests: 8, prices: b2}}] # ENDPOINT
+targets: [{{bucket: b, interval: 100ms, bucket_settings: false, multipart: false}}]
+probes: [{{bucket: b, access: {{interval: 50ms}}}}]",
+        server.url()
+    );
+    let ours = Ours::with_file(&server, &file);
+    let page = ours.page_when("a pass to be left out", |page| {
+        page.value("s3_list_skipped_total").is_some_and(|n| n > 0.0)
+    });
+    assert_eq!(page.value("s3_objects"), Some(2500.0));
+    assert_eq!(page.value("s3_exporter_request_budget"), Some(8.0));
+    // Probes go on.
+    let before = server.count("HeadObject");
+    ours.page_when("more probes", |_| server.count("HeadObject") > before + 2);
+    assert!(server.count("ListObjectsV2") <= 8);
+    ours.page_with(&[("s3_exporter_request_budget_remaining", 0.0), ("s3_probe_success", 1.0)]);
+}
