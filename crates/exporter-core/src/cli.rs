@@ -65,32 +65,46 @@ impl From<ConfigError> for Exit {
 /// A subcommand's name and arguments.
 pub(crate) type Call = (String, Vec<String>);
 
-/// A command line: flags, collectors' switches and subcommands.
+/// A command line: flags, collectors' switches and subcommands. It stays for reloads, what parses it does not: a few
+/// hundred kilobytes.
 #[derive(Debug)]
 pub(crate) struct CommandLine {
-    command: Command,
+    program: &'static str,
+    about: &'static str,
     flags: Vec<Flag>,
     collectors: Vec<&'static Collector>,
+    /// Names and what they do.
+    subcommands: Vec<(&'static str, &'static str)>,
 }
 
 impl CommandLine {
-    /// Every flag can also be given in the environment: `--web.max-requests` of `node-exporter` as
-    /// `NODE_EXPORTER_WEB_MAX_REQUESTS`.
     pub(crate) fn new(
         program: &'static str,
         about: &'static str,
         flags: Vec<Flag>,
         collectors: Vec<&'static Collector>,
     ) -> Self {
-        let prefix = variable(program);
-        let command = Command::new(program)
-            .about(about)
+        Self { program, about, flags, collectors, subcommands: Vec::new() }
+    }
+
+    /// A subcommand; its arguments, flags of its own among them, are its own business.
+    pub(crate) fn subcommand(mut self, name: &'static str, about: &'static str) -> Self {
+        self.subcommands.push((name, about));
+        self
+    }
+
+    /// Every flag can also be given in the environment: `--web.max-requests` of `node-exporter` as
+    /// `NODE_EXPORTER_WEB_MAX_REQUESTS`.
+    fn command(&self) -> Command {
+        let prefix = variable(self.program);
+        let command = Command::new(self.program)
+            .about(self.about)
             .after_help(format!(
                 "Each flag can be given in the environment too: --web.max-requests as {prefix}_WEB_MAX_REQUESTS."
             ))
             .version(crate::build::line())
             .disable_help_subcommand(true);
-        let command = add_to(command, &flags, &collectors);
+        let command = add_to(command, &self.flags, &self.collectors);
         let command = command.mut_args(|arg| match arg.get_long() {
             Some(long) if !long.starts_with("no-") => {
                 let name = format!("{prefix}_{}", variable(long));
@@ -98,18 +112,14 @@ impl CommandLine {
             }
             _ => arg,
         });
-        Self { command, flags, collectors }
-    }
-
-    /// A subcommand; its arguments, flags of its own among them, are its own business.
-    pub(crate) fn subcommand(mut self, name: &'static str, about: &'static str) -> Self {
-        let arguments = Arg::new("arguments")
-            .num_args(0..)
-            .value_name("ARGUMENT")
-            .trailing_var_arg(true)
-            .allow_hyphen_values(true);
-        self.command = self.command.subcommand(Command::new(name).about(about).arg(arguments));
-        self
+        self.subcommands.iter().fold(command, |command, (name, about)| {
+            let arguments = Arg::new("arguments")
+                .num_args(0..)
+                .value_name("ARGUMENT")
+                .trailing_var_arg(true)
+                .allow_hyphen_values(true);
+            command.subcommand(Command::new(*name).about(*about).arg(arguments))
+        })
     }
 
     /// What was set, and beneath it what the file of `--config` sets, if one is named. Read anew at each call.
@@ -133,14 +143,14 @@ impl CommandLine {
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(Settings, Option<Call>), Exit> {
         let arguments = expand(arguments)?;
-        let matches = match self.command.clone().try_get_matches_from(arguments) {
+        let matches = match self.command().try_get_matches_from(arguments) {
             Ok(matches) => matches,
             Err(error) if !error.use_stderr() => return Err(Exit::Printed(error.to_string())),
             Err(error) => {
                 let line = one_line(&error);
-                // The flags of a single exporter, tried on the all-in-one.
+                // The flags of a single exporter, tried on the all-in-one, which has no collectors itself.
                 let foreign = error.kind() == ErrorKind::UnknownArgument
-                    && self.flags.iter().any(|flag| flag.name == "config.file")
+                    && self.collectors.is_empty()
                     && ["--collector.", "--no-collector.", "--path."]
                         .iter()
                         .any(|start| line.contains(start));
