@@ -27,6 +27,25 @@ pub(super) struct Entry {
 /// What each has on by default: ours has all of the peer's that this machine has data for, and some more.
 const NODE: &[&str] = &["--web.listen-address=127.0.0.1:PORT"];
 
+/// The same collectors in both, one flag for both as ours takes the peer's.
+const NODE_SAME: &[&str] = &[
+    "--web.listen-address=127.0.0.1:PORT",
+    "--collector.disable-defaults",
+    "--collector.cpu",
+    "--collector.diskstats",
+    "--collector.filesystem",
+    "--collector.loadavg",
+    "--collector.meminfo",
+    "--collector.netclass",
+    "--collector.netdev",
+    "--collector.os",
+    "--collector.stat",
+    "--collector.textfile",
+    "--collector.time",
+    "--collector.uname",
+    "--collector.vmstat",
+];
+
 /// Debian's build has systemd's units on, which the peer itself has not.
 const NODE_PEER: &[&str] = &["--web.listen-address=127.0.0.1:PORT", "--no-collector.systemd"];
 
@@ -46,7 +65,7 @@ const POSTGRES_PEER: &[&str] = &[
     "--collector.stat_wal_receiver",
 ];
 
-pub(super) const ENTRIES: [Entry; 5] = [
+pub(super) const ENTRIES: [Entry; 6] = [
     Entry {
         name: "node",
         package: "node-exporter",
@@ -54,6 +73,16 @@ pub(super) const ENTRIES: [Entry; 5] = [
         env: &[],
         peer: "node_exporter",
         peer_args: NODE_PEER,
+        path: "/metrics",
+        server: None,
+    },
+    Entry {
+        name: "node-same",
+        package: "node-exporter",
+        args: NODE_SAME,
+        env: &[],
+        peer: "node_exporter",
+        peer_args: NODE_SAME,
         path: "/metrics",
         server: None,
     },
