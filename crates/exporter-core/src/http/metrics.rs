@@ -160,7 +160,9 @@ impl App {
 
     fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Encoder)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.pages.fetch_add(1, Ordering::Relaxed) == SETTLED {
+        // Ever more seldom: buffers find their sizes soon, but who asks, and how, may change later.
+        let pages = self.pages.fetch_add(1, Ordering::Relaxed);
+        if pages >= SETTLED && pages.is_power_of_two() {
             memory::give_back();
         }
         encoder.text.clear();

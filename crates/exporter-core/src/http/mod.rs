@@ -45,7 +45,7 @@ use process::Process;
 use under_way::UnderWay;
 use unsent::Unsent;
 
-/// By so many pages all buffers have found their sizes.
+/// By so many pages the buffers have found their sizes.
 const SETTLED: u32 = 16;
 /// Connections at once; for one more, the one that has been idle longest goes.
 const MAX_CONNECTIONS: usize = 256;
