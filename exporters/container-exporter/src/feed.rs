@@ -32,7 +32,7 @@ pub(crate) fn start(feed: Feed, cache: &Cache) -> std::io::Result<()> {
     }
     let cache = cache.downgrade();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("engines".to_owned()).stack_size(512 << 10).spawn(move || {
+    std::thread::Builder::new().name("engines".to_owned()).spawn(move || {
         runtime.block_on(run(feed, cache));
     })?;
     Ok(())
