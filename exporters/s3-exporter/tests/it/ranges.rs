@@ -45,7 +45,9 @@ fn cuts_of_the_last_pass_are_listed_side_by_side() {
             "{first}"
         );
         let third = ours.page_when("a third pass", |page| {
+            // On a busy machine not every pass has all of them under way at one moment.
             page.value("s3_list_pages").is_some_and(|pages| pages >= 100.0)
+                && server.state().most_at_once >= 4
         });
         // Each cut costs part of a page at most.
         assert!(third.value("s3_list_pages").unwrap() <= 106.0, "{}", third.text);
