@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::exporter::ConfigError;
 
@@ -44,24 +44,39 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
         }
     };
     // A program sets its subscriber once; in tests several may try.
-    let _ = tracing::subscriber::set_global_default(
-        tracing_subscriber::registry().with(StderrLayer { level, format }),
-    );
+    let _ = tracing::subscriber::set_global_default(Stderr { level, format });
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     Ok(())
 }
 
-struct StderrLayer {
+/// Lines of events. Spans are not kept: nothing here or in the libraries beneath tells more by them.
+struct Stderr {
     level: Level,
     format: LogFormat,
 }
 
-impl<S: Subscriber> Layer<S> for StderrLayer {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level
+impl Subscriber for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= self.level
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(self.level))
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let level = event.metadata().level().as_str().to_ascii_lowercase();
         let mut line = Line::new(self.format);
         line.text("time", &timestamp(SystemTime::now()));
