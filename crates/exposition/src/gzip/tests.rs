@@ -77,3 +77,38 @@ proptest! {
         round_trip(&mut Gzip::new(), &bytes);
     }
 }
+
+/// A family with its head, so many samples, and a name that others share the beginning of.
+fn family(number: usize, samples: usize) -> String {
+    let name = format!("node_{}_{number}_total", ["cpu", "disk", "network"][number % 3]);
+    let mut text = format!("# HELP {name} Number of {name} since boot.\n# TYPE {name} counter\n");
+    for sample in 0..samples {
+        text.push_str(&format!("{name}{{device=\"sd{sample}\"}} {}\n", number * 7_919 + sample * 31));
+    }
+    text
+}
+
+proptest! {
+    /// Heads are known from page to page, where they come in another order, are left out, come twice, or are so far
+    /// from what they repeat that they cannot.
+    #[test]
+    fn pages_of_known_heads_come_back(
+        pages in prop::collection::vec(prop::collection::vec((0_usize..30, prop_oneof![4 => 0_usize..4, 1 => Just(1500)]), 0..25), 2..6)
+    ) {
+        let mut gzip = Gzip::new();
+        for page in pages {
+            let text: String = page.into_iter().map(|(number, samples)| family(number, samples)).collect();
+            round_trip(&mut gzip, text.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn heads_beyond_what_is_kept_come_back() {
+    let mut gzip = Gzip::new();
+    let many: String = (0..6_000).map(|number| family(number, 1)).collect();
+    let long = format!("# HELP x {}\nx 1\n# no end", "word ".repeat(20_000));
+    for text in [many.as_str(), &long, &many[..100_000], "#", "#\n#\n", "\n#", &many] {
+        round_trip(&mut gzip, text.as_bytes());
+    }
+}
