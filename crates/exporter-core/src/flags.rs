@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::duration;
+use crate::duration::parse_duration;
 use crate::exporter::ConfigError;
 use crate::shared::Shared;
 use crate::source::Collector;
@@ -225,7 +225,7 @@ impl Settings {
     /// The flag and its value.
     pub fn duration(&self, name: &str) -> Result<Duration, ConfigError> {
         let text = self.text(name);
-        duration::parse(text).ok_or_else(|| {
+        parse_duration(text).ok_or_else(|| {
             ConfigError::new(format!("--{name}={text}: not a duration; write 5s, 1m30s or 100ms"))
         })
     }

@@ -31,6 +31,7 @@ mod source;
 
 pub use catalogue::{CatalogueRow, own_catalogue};
 pub use cli::common_flags;
+pub use duration::parse_duration;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Labels, Page};

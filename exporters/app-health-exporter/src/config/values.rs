@@ -14,30 +14,7 @@ impl Span {
         if text == "0" {
             return Some(Self(Duration::ZERO));
         }
-        let mut rest = text.trim();
-        let mut total = Duration::ZERO;
-        if rest.is_empty() {
-            return None;
-        }
-        while !rest.is_empty() {
-            let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-            let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
-            let seconds = match &rest[number..unit] {
-                "ns" => 1e-9,
-                "us" | "µs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                "w" => 7.0 * 86_400.0,
-                "y" => 365.0 * 86_400.0,
-                _ => return None,
-            };
-            total += Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
-            rest = &rest[unit..];
-        }
-        Some(Self(total))
+        exporter_core::parse_duration(text.trim()).map(Self)
     }
 }
 

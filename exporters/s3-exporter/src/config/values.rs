@@ -16,29 +16,7 @@ impl Span {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut rest = text.trim();
-        if rest.is_empty() {
-            return None;
-        }
-        let mut total = Duration::ZERO;
-        while !rest.is_empty() {
-            let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-            let unit = rest[number..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + number);
-            let seconds = match &rest[number..unit] {
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                "w" => 7.0 * 86_400.0,
-                "y" => 365.0 * 86_400.0,
-                _ => return None,
-            };
-            let part = Duration::try_from_secs_f64(rest[..number].parse::<f64>().ok()? * seconds).ok()?;
-            total = total.checked_add(part)?;
-            rest = &rest[unit..];
-        }
-        Some(Self(total))
+        exporter_core::parse_duration(text.trim()).map(Self)
     }
 }
 

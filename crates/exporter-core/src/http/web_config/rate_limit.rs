@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::file::RateLimitSection;
-use crate::duration;
+use crate::duration::parse_duration;
 use crate::exporter::ConfigError;
 
 /// Who may pass.
@@ -25,7 +25,7 @@ impl RateLimit {
     /// No limit where the interval is 0 or not given.
     pub(super) fn new(section: &RateLimitSection) -> Result<Option<Self>, ConfigError> {
         let text = section.interval.as_deref().unwrap_or("0");
-        let interval = if text == "0" { Some(Duration::ZERO) } else { duration::parse(text) };
+        let interval = if text == "0" { Some(Duration::ZERO) } else { parse_duration(text) };
         let Some(interval) = interval else {
             let what = format!("rate_limit.interval: {text:?} is no duration; write 1s or 100ms");
             return Err(ConfigError::new(what));
