@@ -104,6 +104,7 @@ impl Dsn {
 
     fn from_options(mut all: Options, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         all.remove("service");
+        refuse_what_is_not_kept(&mut all)?;
         let hosts = hosts(&mut all)?;
         let user = all
             .remove("user")
@@ -206,12 +207,11 @@ impl fmt::Display for Dsn {
 }
 
 /// Options without a meaning here: Kerberos, and habits of other drivers.
-const IGNORED: [&str; 22] = [
+const IGNORED: [&str; 17] = [
     "binary_parameters",
     "client_encoding",
     "disable_prepared_binary_result",
     "gssdelegation",
-    "gssencmode",
     "gsslib",
     "keepalives",
     "keepalives_count",
@@ -221,15 +221,35 @@ const IGNORED: [&str; 22] = [
     "krbsrvname",
     "load_balance_hosts",
     "replication",
-    "require_auth",
-    "requirepeer",
-    "sslcertmode",
     "sslcompression",
-    "sslcrl",
-    "sslinline",
+    "sslkeylogfile",
     "sslsni",
     "tcp_user_timeout",
 ];
+
+/// Options that ask for more safety than there is here, and the values that do not. Whoever gives others counts on them.
+const UNSAFE_TO_IGNORE: [(&str, &[&str]); 10] = [
+    ("gssencmode", &["disable", "prefer"]),
+    ("require_auth", &[]),
+    ("requirepeer", &[]),
+    ("ssl_max_protocol_version", &["TLSv1.3"]),
+    ("ssl_min_protocol_version", &["TLSv1", "TLSv1.1", "TLSv1.2"]),
+    ("sslcertmode", &["allow"]),
+    ("sslcrl", &[]),
+    ("sslcrldir", &[]),
+    ("sslinline", &["false", "0"]),
+    ("sslpassword", &[]),
+];
+
+fn refuse_what_is_not_kept(all: &mut Options) -> Result<(), ConfigError> {
+    for (name, harmless) in UNSAFE_TO_IGNORE {
+        // The value may be a secret: a key's password, or the key.
+        if all.remove(name).is_some_and(|value| !value.is_empty() && !harmless.contains(&value.as_str())) {
+            return Err(bad(format!("{name} is not supported with this value: take it out")));
+        }
+    }
+    Ok(())
+}
 
 fn hosts(all: &mut Options) -> Result<Vec<Host>, ConfigError> {
     let names = all.remove("host").filter(|host| !host.is_empty());
@@ -356,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_a_setting_of_the_session() {
-        let dsn = dsn("host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x");
+        let dsn = dsn("host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x sslinline=false sslcertmode=allow");
         assert_eq!(dsn.options, "-c geqo=off -c work_mem=1\\ MB");
     }
 
@@ -371,6 +391,9 @@ mod tests {
             "hunter2",
             "postgresql://u:hunter2%zz@a/d",
             "password=hunter2",
+            "user=u sslpassword=hunter2",
+            "user=u sslinline=true sslkey=hunter2 sslcert=x",
+            "user=u password=hunter2 sslcrl=/revoked.pem",
         ] {
             let error = with(text, &[]).unwrap_err().to_string();
             assert!(!error.contains("hunter2") && error.starts_with("connection string: "), "{error}");
