@@ -1,6 +1,8 @@
 //! Flags, the peer's among them, and the sources they ask for.
 
-use exporter_core::{BoxedSource, ConfigError, Discovered, Flag, Secret, Settings, SourceSpec, parse_duration};
+use exporter_core::{
+    BoxedSource, ConfigError, Discovered, Flag, Secret, Settings, SourceSpec, parse_duration,
+};
 use std::time::Duration;
 
 use crate::collectors;

@@ -376,7 +376,9 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_a_setting_of_the_session() {
-        let dsn = dsn("host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x sslinline=false sslcertmode=allow");
+        let dsn = dsn(
+            "host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x sslinline=false sslcertmode=allow",
+        );
         assert_eq!(dsn.options, "-c geqo=off -c work_mem=1\\ MB");
     }
 

@@ -89,7 +89,8 @@ pub(super) fn put(
 
 /// The rows of the first statement that gives any: of several in one string, `SET …; SELECT …`, that is what the peer shows.
 fn first_result(messages: &[SimpleQueryMessage]) -> Vec<&SimpleQueryRow> {
-    let begin = messages.iter().skip_while(|message| !matches!(message, SimpleQueryMessage::RowDescription(_)));
+    let begin =
+        messages.iter().skip_while(|message| !matches!(message, SimpleQueryMessage::RowDescription(_)));
     let rows = begin.skip(1).map_while(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
