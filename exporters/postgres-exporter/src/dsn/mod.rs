@@ -3,6 +3,7 @@
 
 mod files;
 mod parse;
+mod unserved;
 
 use exporter_core::{ConfigError, Secret};
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ impl Dsn {
 
     fn from_options(mut all: Options, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         all.remove("service");
-        refuse_what_is_not_kept(&mut all)?;
+        unserved::refuse(&mut all)?;
         let hosts = hosts(&mut all)?;
         let user = all
             .remove("user")
@@ -158,7 +159,7 @@ impl Dsn {
         let mut options = taken("options").unwrap_or_default();
         for (name, value) in all {
             // lib/pq hands what it does not know to the server as a setting of the session.
-            if !IGNORED.contains(&name.as_str()) {
+            if !unserved::is_ignored(&name) {
                 if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
                     return Err(bad(format!("{name:?} is no option")));
                 }
@@ -204,51 +205,6 @@ impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}/{}", self.user, self.server(), self.database)
     }
-}
-
-/// Options without a meaning here: Kerberos, and habits of other drivers.
-const IGNORED: [&str; 17] = [
-    "binary_parameters",
-    "client_encoding",
-    "disable_prepared_binary_result",
-    "gssdelegation",
-    "gsslib",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "krbspn",
-    "krbsrvname",
-    "load_balance_hosts",
-    "replication",
-    "sslcompression",
-    "sslkeylogfile",
-    "sslsni",
-    "tcp_user_timeout",
-];
-
-/// Options that ask for more safety than there is here, and the values that do not. Whoever gives others counts on them.
-const UNSAFE_TO_IGNORE: [(&str, &[&str]); 10] = [
-    ("gssencmode", &["disable", "prefer"]),
-    ("require_auth", &[]),
-    ("requirepeer", &[]),
-    ("ssl_max_protocol_version", &["TLSv1.3"]),
-    ("ssl_min_protocol_version", &["TLSv1", "TLSv1.1", "TLSv1.2"]),
-    ("sslcertmode", &["allow"]),
-    ("sslcrl", &[]),
-    ("sslcrldir", &[]),
-    ("sslinline", &["false", "0"]),
-    ("sslpassword", &[]),
-];
-
-fn refuse_what_is_not_kept(all: &mut Options) -> Result<(), ConfigError> {
-    for (name, harmless) in UNSAFE_TO_IGNORE {
-        // The value may be a secret: a key's password, or the key.
-        if all.remove(name).is_some_and(|value| !value.is_empty() && !harmless.contains(&value.as_str())) {
-            return Err(bad(format!("{name} is not supported with this value: take it out")));
-        }
-    }
-    Ok(())
 }
 
 fn hosts(all: &mut Options) -> Result<Vec<Host>, ConfigError> {
