@@ -26,7 +26,15 @@ impl Failure {
         Self { code: Cow::Borrowed(code), message: message.into(), status: 0, region: None }
     }
 
-    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    /// What a server says of itself.
+    pub(crate) fn told(status: u16, code: &str, message: &str) -> Self {
+        if !is_word(code) {
+            return Self { status, ..Self::new("decode", "an error without a code") };
+        }
+        Self { code: Cow::Owned(code.to_owned()), status, ..Self::new("", clip(message)) }
+    }
+
+    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -107,6 +115,15 @@ impl Failure {
             "NoSuchBucketPolicy",
         ];
         CODES.contains(&self.code.as_ref()) || matches!(self.status, 405 | 501)
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        Self::of(&error)
     }
 }
 

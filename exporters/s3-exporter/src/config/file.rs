@@ -164,7 +164,7 @@ pub(crate) struct Watch {
     pub(crate) expectations: Vec<Expectation>,
 }
 
-/// Most pages in flight: each is about half a megabyte.
+/// Most pages in flight: each is about a megabyte, which is what hyper reads ahead.
 pub(crate) const MAX_PARALLEL: usize = 8;
 
 impl Default for Watch {
