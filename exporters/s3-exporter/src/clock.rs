@@ -41,6 +41,13 @@ pub(crate) fn period_end(year: i64, month: Option<i64>, day: Option<i64>, hour: 
     })
 }
 
+/// `2026-11-20T23:59:59Z`.
+#[cfg(feature = "cloudwatch")]
+pub(crate) fn text(seconds: f64) -> String {
+    use aws_smithy_types::date_time::{DateTime, Format};
+    DateTime::from_secs(seconds as i64).fmt(Format::DateTime).unwrap_or_default()
+}
+
 /// Seconds since 1970 of `2026-11-20T23:59:59.250Z`, as lists have it; an offset such as `+01:00` may stand for the `Z`.
 pub(crate) fn instant(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();

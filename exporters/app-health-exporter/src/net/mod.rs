@@ -6,6 +6,7 @@ pub(crate) mod cert;
 pub(crate) mod dial;
 pub(crate) mod failure;
 pub(crate) mod http;
+pub(crate) mod json;
 pub(crate) mod proxy;
 pub(crate) mod roots;
 pub(crate) mod tls;

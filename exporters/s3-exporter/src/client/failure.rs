@@ -34,6 +34,12 @@ impl Failure {
         Self { code: Cow::Owned(code.to_owned()), status, ..Self::new("", clip(message)) }
     }
 
+    /// An answer that says nothing else.
+    pub(crate) fn status(status: u16) -> Self {
+        let code = Cow::Owned(format!("http_{status}"));
+        Self { code, status, ..Self::new("", format!("status {status}")) }
+    }
+
     fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -63,11 +69,7 @@ impl Failure {
                     },
                     // A body that is no error: the SDK could not read what came with 200.
                     _ if status < 300 => Self::answered("decode", error),
-                    _ => Self {
-                        code: Cow::Owned(format!("http_{status}")),
-                        message: format!("status {status}"),
-                        ..Self::answered("", error)
-                    },
+                    _ => Self { region: Self::answered("", error).region, ..Self::status(status) },
                 }
             }
             _ => Self::new("unknown", root(error.source())),

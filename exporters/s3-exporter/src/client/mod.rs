@@ -90,6 +90,16 @@ impl Endpoint {
         })
     }
 
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn http(&self) -> SharedHttpClient {
+        self.http.clone()
+    }
+
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn credentials(&self) -> Option<&SharedCredentialsProvider> {
+        self.credentials.as_ref()
+    }
+
     /// Where a bucket is.
     pub(crate) fn region(&self, bucket: &str) -> String {
         let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
