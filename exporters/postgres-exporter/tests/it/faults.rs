@@ -83,9 +83,13 @@ fn silent() -> Result {
     all(Signal::STOP)?;
     let silent = exporter.page();
     let again = exporter.page();
+    // A scraper that waits for less than the server is given hears it, too.
+    let fresh = Exporter::start(&server.dsn("watcher", "shop"), &[])?;
+    let hasty = fresh.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]);
     all(Signal::CONT)?;
     down(&silent?, "timeout");
     down(&again?, "timeout");
+    down(&hasty?, "timeout");
     exporter.until("the server to answer again", |page| page.value("pg_up") == Some(1.0))?;
     Ok(())
 }
