@@ -121,6 +121,14 @@ pub struct FamilyHead<'a> {
     pub kind: Kind,
 }
 
+/// The same as bytes: what is only compared and copied need not be checked to be UTF-8 at each scrape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawHead<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) help: &'a [u8],
+    pub(crate) kind: Kind,
+}
+
 /// How much of each buffer was in use lately.
 #[derive(Clone, Copy, Debug, Default)]
 struct Recent {
@@ -246,20 +254,27 @@ impl Page {
     }
 
     /// The families in the order in which they were first opened.
-    pub fn families(&self) -> impl Iterator<Item = FamilyHead<'_>> {
+    pub fn families(&self) -> impl ExactSizeIterator<Item = FamilyHead<'_>> {
         (0..self.families.len()).map(|family| self.head(family))
     }
 
     pub(crate) fn head(&self, family: usize) -> FamilyHead<'_> {
+        let RawHead { name, help, kind } = self.raw_head(family);
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        FamilyHead { name: text(name), help: text(help), kind }
+    }
+
+    pub(crate) fn raw_head(&self, family: usize) -> RawHead<'_> {
         match self.families[family].family {
-            FamilyRef::Declared(desc) => FamilyHead { name: desc.name, help: desc.help, kind: desc.kind },
+            FamilyRef::Declared(desc) => {
+                RawHead { name: desc.name.as_bytes(), help: desc.help.as_bytes(), kind: desc.kind }
+            }
             FamilyRef::Named { name, help, kind, .. } => {
-                FamilyHead { name: self.str(name), help: self.str(help), kind }
+                RawHead { name: self.bytes(name), help: self.bytes(help), kind }
             }
         }
     }
 
-    /// The name as bytes: what is sorted and compared often need not be checked to be UTF-8 each time.
     pub(crate) fn name(&self, family: usize) -> &[u8] {
         match self.families[family].family {
             FamilyRef::Declared(desc) => desc.name.as_bytes(),
@@ -293,10 +308,6 @@ impl Page {
 
     fn bytes(&self, span: Span) -> &[u8] {
         &self.text[span.at as usize..][..span.len as usize]
-    }
-
-    fn str(&self, span: Span) -> &str {
-        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 }
 
