@@ -5,20 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-use super::{Failure, Reason};
+use super::{Failure, Reason, hosts};
 use crate::config::options::{Ip, Protocol};
 
 /// The address of a host: the first of the preferred family, else, if allowed, the first of the other one.
 pub(crate) async fn resolve(host: &str, ip: Ip) -> Result<IpAddr, Failure> {
     let none = || Failure::new(Reason::Resolve, format!("{host} has no address"));
-    let found: Vec<IpAddr> = match host.parse() {
-        Ok(address) => vec![address],
-        Err(_) => lookup_host((host.split('%').next().unwrap_or(host), 0))
-            .await
-            .map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?
-            .map(|address| address.ip())
-            .collect(),
-    };
+    let name = host.split('%').next().unwrap_or(host);
+    let mut found = host.parse().map_or_else(|_| hosts::known(name), |address| vec![address]);
+    if found.is_empty() {
+        let resolved = lookup_host((name, 0)).await;
+        let resolved = resolved.map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?;
+        found = resolved.map(|address| address.ip()).collect();
+    }
     let wanted = |address: &&IpAddr| address.is_ipv4() == (ip.preferred_ip_protocol == Protocol::Ip4);
     match found.iter().find(wanted) {
         Some(address) => Ok(*address),
