@@ -241,6 +241,14 @@ impl Block<'_, '_> {
         };
         write::head(&form, family.help, format, self.out);
         let mut check = seen.family(pages, self.entries, family.kind);
+        let is_metric = matches!(family.kind, Kind::Histogram | Kind::Summary);
+        let only_counts = is_metric && {
+            let mut runs = self.entries.iter().flat_map(|entry| {
+                let page = entry.page(pages);
+                page.runs_of(entry.family as usize).map(move |run| (page, run))
+            });
+            runs.all(|(page, run)| seen::only_counts(page, run))
+        };
         let mut tally = Tally::default();
         for entry in self.entries {
             if !same_kind(entry.kind(pages), family.kind) {
@@ -248,11 +256,10 @@ impl Block<'_, '_> {
                 continue;
             }
             for run in entry.page(pages).runs_of(entry.family as usize) {
-                match family.kind {
-                    Kind::Histogram | Kind::Summary => {
-                        self.metrics(entry.page, family.name, run, &mut check, &mut tally);
-                    }
-                    _ => self.samples(entry.page, family.name, run, &mut check, &mut tally),
+                if is_metric {
+                    self.metrics((entry.page, only_counts), family.name, run, &mut check, &mut tally);
+                } else {
+                    self.samples(entry.page, family.name, run, &mut check, &mut tally);
                 }
             }
         }
@@ -274,8 +281,15 @@ impl Block<'_, '_> {
         }
     }
 
-    /// Histograms and summaries, each of which ends with its count; a part of one would be a wrong one.
-    fn metrics(&mut self, page: u32, name: &[u8], run: &[Sample], check: &mut Check<'_>, tally: &mut Tally) {
+    /// Histograms and summaries, each of which ends with its count; a part of one would be a wrong one. With `only_counts` nothing but a count can come twice.
+    fn metrics(
+        &mut self,
+        (page, only_counts): (u32, bool),
+        name: &[u8],
+        run: &[Sample],
+        check: &mut Check<'_>,
+        tally: &mut Tally,
+    ) {
         let ends = |sample: &Sample| sample.part == Part::Count;
         for metric in run.split_inclusive(ends) {
             let count = metric.last().filter(|sample| ends(sample));
@@ -285,7 +299,7 @@ impl Block<'_, '_> {
                 tally.duplicate += metric.len();
             } else {
                 for sample in metric {
-                    let first = ends(sample) || check.is_first(page, sample);
+                    let first = only_counts || ends(sample) || check.is_first(page, sample);
                     self.sample(page, name, sample, first, tally);
                 }
             }

@@ -23,6 +23,9 @@ pub use label_set::{LabelSet, Labels};
 /// Text above this is refused, and samples beyond this many, so that an arena offset fits 32 bits.
 const MAX_TEXT: usize = 1 << 28;
 
+/// What follows the last label value.
+pub(crate) const END: &[u8] = b"\"} ";
+
 /// No run, no family.
 const NONE: u32 = u32::MAX;
 
@@ -200,7 +203,7 @@ impl Page {
         value: impl SampleValue,
     ) {
         self.open_declared(family.desc());
-        self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
+        self.sample(family.desc().labels, &labels, value.to_f64());
     }
 
     /// Puts one sample of a family whose name is known now: prefix + `name` + suffix. Characters that no metric name
@@ -213,7 +216,7 @@ impl Page {
         value: impl SampleValue,
     ) {
         self.open_dynamic(family.desc(), family.suffix, name);
-        self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
+        self.sample(family.desc().labels, &labels, value.to_f64());
     }
 
     /// Puts a histogram: `buckets` are (upper bound, cumulative count) in rising order, without `+Inf`, which gets
@@ -227,12 +230,9 @@ impl Page {
         sum: f64,
     ) {
         self.open_declared(family.desc());
-        let names = family.desc().labels;
-        for (bound, below) in buckets.into_iter().chain([(f64::INFINITY, count)]) {
-            self.sample(names, &labels, Some(("le", bound)), Part::Bucket, below as f64);
-        }
-        self.sample(names, &labels, None, Part::Sum, sum);
-        self.sample(names, &labels, None, Part::Count, count as f64);
+        let bounds = buckets.into_iter().chain([(f64::INFINITY, count)]);
+        let bounds = bounds.map(|(bound, below)| (bound, below as f64));
+        self.metric((family.desc().labels, &labels), "le", bounds, Part::Bucket, (sum, count as f64));
     }
 
     /// Puts a summary: `quantiles` are (quantile, value).
@@ -245,12 +245,8 @@ impl Page {
         sum: f64,
     ) {
         self.open_declared(family.desc());
-        let names = family.desc().labels;
-        for (quantile, value) in quantiles {
-            self.sample(names, &labels, Some(("quantile", quantile)), Part::Plain, value);
-        }
-        self.sample(names, &labels, None, Part::Sum, sum);
-        self.sample(names, &labels, None, Part::Count, count as f64);
+        let quantiles = quantiles.into_iter();
+        self.metric((family.desc().labels, &labels), "quantile", quantiles, Part::Plain, (sum, count as f64));
     }
 
     /// The families in the order in which they were first opened.
