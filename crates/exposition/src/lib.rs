@@ -29,9 +29,9 @@ pub mod parse;
 mod value;
 mod write;
 
-pub use assembly::{Assembly, Dropped, Format, Options, Reason, Written};
+pub use assembly::{Assembly, Dropped, Format, Options, Output, Reason, Written};
 pub use family::{Desc, Dynamic, Family, Kind, is_label_name, is_metric_name};
-pub use gzip::Gzip;
+pub use gzip::{Gzip, GzipPage};
 pub use label::LabelValue;
 pub use page::{FamilyHead, ForeignError, ForeignFamily, LabelSet, Labels, Page};
 pub use value::{SampleValue, write_value};

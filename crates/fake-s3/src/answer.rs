@@ -7,7 +7,7 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::State;
-use crate::body::Body;
+use crate::body::{Body, Then};
 use crate::fault::Fault;
 use crate::list::{self, HEADER, Query, escaped, text};
 use crate::store::{Bucket, Content, Object};
@@ -100,7 +100,7 @@ fn served(
         ));
     }
     let Some(own) = state.buckets.get(bucket) else { return error(404, "NoSuchBucket", &parts.method) };
-    let half = fault == Some(Fault::HalfBody);
+    let half = half(fault);
     match operation {
         "ListObjectsV2" => sent(list::objects(own, query, fault), half),
         "ListObjectVersions" => sent(list::versions(own, query), half),
@@ -184,8 +184,7 @@ fn object(
         damaged[0] ^= 1;
         bytes = damaged.into();
     }
-    let mut response =
-        sent(if operation == "HeadObject" { Bytes::new() } else { bytes }, fault == Some(Fault::HalfBody));
+    let mut response = sent(if operation == "HeadObject" { Bytes::new() } else { bytes }, half(fault));
     for (name, value) in &object.metadata {
         if let (Ok(name), Ok(value)) =
             (hyper::header::HeaderName::try_from(format!("x-amz-meta-{name}")), HeaderValue::from_str(value))
@@ -217,8 +216,19 @@ fn ok(body: impl Into<Bytes>) -> Response<Body> {
     Response::new(Body::whole(body))
 }
 
-fn sent(body: impl Into<Bytes>, half: bool) -> Response<Body> {
-    Response::new(if half { Body::half(body) } else { Body::whole(body) })
+fn half(fault: Option<Fault>) -> Option<Then> {
+    match fault? {
+        Fault::HalfBody => Some(Then::Silence),
+        Fault::CutBody => Some(Then::Close),
+        _ => None,
+    }
+}
+
+fn sent(body: impl Into<Bytes>, half: Option<Then>) -> Response<Body> {
+    Response::new(match half {
+        Some(then) => Body::half(body, then),
+        None => Body::whole(body),
+    })
 }
 
 fn error(status: u16, code: &str, method: &Method) -> Response<Body> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use std::convert::Infallible;
+use std::io::{Error, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,40 +12,49 @@ pub(crate) struct Body {
     data: Option<Bytes>,
     /// What is promised.
     length: u64,
-    /// Whether the rest never comes.
-    stalls: bool,
+    then: Then,
+}
+
+/// What comes behind the data.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Then {
+    End,
+    /// The rest never comes.
+    Silence,
+    /// The connection is closed.
+    Close,
 }
 
 impl Body {
     pub(crate) fn whole(data: impl Into<Bytes>) -> Self {
         let data = data.into();
-        Self { length: data.len() as u64, data: Some(data), stalls: false }
+        Self { length: data.len() as u64, data: Some(data), then: Then::End }
     }
 
-    pub(crate) fn half(data: impl Into<Bytes>) -> Self {
+    pub(crate) fn half(data: impl Into<Bytes>, then: Then) -> Self {
         let data = data.into();
-        Self { length: data.len() as u64, data: Some(data.slice(..data.len() / 2)), stalls: true }
+        Self { length: data.len() as u64, data: Some(data.slice(..data.len() / 2)), then }
     }
 }
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let own = self.get_mut();
         match own.data.take().filter(|data| !data.is_empty()) {
             Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            None if own.stalls => Poll::Pending,
-            None => Poll::Ready(None),
+            None => match own.then {
+                Then::End => Poll::Ready(None),
+                Then::Silence => Poll::Pending,
+                Then::Close => Poll::Ready(Some(Err(Error::from(ErrorKind::ConnectionAborted)))),
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.stalls && self.data.as_ref().is_none_or(Bytes::is_empty)
+        self.then == Then::End && self.data.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {

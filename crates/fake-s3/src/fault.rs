@@ -25,6 +25,8 @@ pub enum Fault {
     Html,
     /// Half of the body, then silence.
     HalfBody,
+    /// Half of the body, then the connection is closed.
+    CutBody,
     /// Nothing at all.
     Hang,
     /// What is read is not what was written.

@@ -18,7 +18,10 @@ pub(crate) fn flags() -> Vec<Flag> {
         )
         .file(),
         Flag::value("checks.file", "", "YAML file of checks, logs, files, heartbeats and objectives.").file(),
-        Flag::list("probe.allow", "Targets /probe may ask: a name, *.domain or a network, each with :PORT."),
+        Flag::list(
+            "probe.allow",
+            "Targets /probe may ask: a name, *.domain or a network, each with :PORT, or a socket's path.",
+        ),
         Flag::value("probe.max-body", "10MB", "Bytes of a body that are kept to be looked at."),
         Flag::value(
             "timeout-offset",
@@ -41,8 +44,15 @@ fn context(settings: &Settings) -> Result<Context, ConfigError> {
     let text = settings.text("probe.max-body");
     let size = Size::parse(text)
         .ok_or_else(|| ConfigError::new(format!("--probe.max-body={text}: no size; write 10MB")))?;
-    let policy = TargetPolicy::new(settings.list("probe.allow").iter().map(String::as_str))?;
-    Ok(Context::new(policy, size.0))
+    let (sockets, addresses): (Vec<_>, Vec<_>) =
+        settings.list("probe.allow").iter().cloned().partition(|target| target.starts_with('/'));
+    // A list of sockets alone allows no address.
+    let policy = match (sockets.is_empty(), addresses.is_empty()) {
+        (false, true) => TargetPolicy::new(["255.255.255.255:0"])?,
+        _ => TargetPolicy::new(addresses.iter().map(String::as_str))?,
+    };
+    let sockets = (!settings.list("probe.allow").is_empty()).then_some(sockets);
+    Ok(Context::new(policy, sockets, size.0))
 }
 
 /// The seconds beyond the half that the core leaves anyway.

@@ -1,6 +1,8 @@
 //! Flags, the peer's among them, and the sources they ask for.
 
-use exporter_core::{BoxedSource, ConfigError, Discovered, Flag, Secret, Settings, SourceSpec};
+use exporter_core::{
+    BoxedSource, ConfigError, Discovered, Flag, Secret, Settings, SourceSpec, parse_duration,
+};
 use std::time::Duration;
 
 use crate::collectors;
@@ -159,21 +161,22 @@ pub(crate) fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
     })
 }
 
+/// The value of the `server` label, where 0.19's names are wanted.
+pub(crate) fn server_label(settings: &Settings, dsn: &Dsn) -> Result<Option<String>, ConfigError> {
+    match settings.text("compat") {
+        "" | "0.20" => Ok(None),
+        "0.19" => Ok(Some(dsn.server())),
+        other => Err(ConfigError::new(format!("--compat={other}: write 0.19, or nothing"))),
+    }
+}
+
 fn knobs(settings: &Settings, dsn: &Dsn) -> Result<Knobs, ConfigError> {
-    let label = match settings.text("compat") {
-        "" | "0.20" => None,
-        "0.19" => Some(dsn.server()),
-        other => return Err(ConfigError::new(format!("--compat={other}: write 0.19, or nothing"))),
-    };
+    let label = server_label(settings, dsn)?;
     let thresholds = parts(settings.text("slow-query.thresholds"))
         .map(|part| {
-            let seconds = part
-                .strip_suffix("ms")
-                .map(|ms| (ms, 1e-3))
-                .or_else(|| part.strip_suffix('s').map(|s| (s, 1.0)));
-            let number = seconds.and_then(|(number, unit)| Some(number.parse::<f64>().ok()? * unit));
-            number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
-                ConfigError::new(format!("--slow-query.thresholds: {part:?} is no number of seconds like 5s"))
+            let age = parse_duration(part).map(|age| age.as_secs_f64());
+            age.ok_or_else(|| {
+                ConfigError::new(format!("--slow-query.thresholds: {part:?} is no duration like 5s or 2m"))
             })
         })
         .collect::<Result<_, _>>()?;

@@ -10,8 +10,8 @@ use crate::collectors::{STEPS, Scope};
 use crate::connect::{Connection, Connector, Trouble, told};
 use crate::server::{FACTS, Knobs, Server};
 
-/// Pauses between attempts: 1 s, 2 s, up to this.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Pauses between attempts: 1 s, 2 s, up to this, the usual interval of scrapes: each of them asks anew then.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// A statement that could not be prepared is tried again after this: an extension may have come.
 const PREPARE_AGAIN: Duration = Duration::from_secs(60);
 

@@ -8,11 +8,13 @@ use tokio::sync::oneshot;
 
 use crate::bucket::BucketSettings;
 use crate::client::Endpoint;
+use crate::config::file::UsageSource;
 use crate::config::{Config, Watching, position};
 use crate::discover::Buckets;
 use crate::pass::state::State;
 use crate::pass::watcher::Watcher;
 use crate::probe::Prober;
+use crate::usage::Usage;
 
 /// How often the settings of buckets are asked for.
 const SETTINGS: Duration = Duration::from_secs(3600);
@@ -39,6 +41,15 @@ pub(crate) struct Shared {
 pub(crate) struct Targets {
     pub(crate) watchers: Vec<Arc<Watcher>>,
     pub(crate) settings: Vec<Arc<BucketSettings>>,
+    pub(crate) usages: Vec<Arc<Usage>>,
+}
+
+/// What a target adds besides its listing.
+#[derive(Debug)]
+pub(crate) struct Added {
+    watcher: Arc<Watcher>,
+    settings: Option<Arc<BucketSettings>>,
+    usage: Option<Arc<Usage>>,
 }
 
 #[derive(Debug)]
@@ -92,20 +103,20 @@ impl Engine {
 
 impl Targets {
     /// Returns what is new.
-    pub(crate) fn add(
-        &mut self,
-        endpoint: &Arc<Endpoint>,
-        watching: Watching,
-    ) -> (Arc<Watcher>, Option<Arc<BucketSettings>>) {
+    pub(crate) fn add(&mut self, endpoint: &Arc<Endpoint>, watching: Watching) -> Added {
         let bucket = watching.bucket.clone();
         let wants = watching.watch.bucket_settings;
         let is_known =
             self.settings.iter().any(|own| own.bucket == bucket && Arc::ptr_eq(&own.endpoint, endpoint));
-        let settings = (wants && !is_known).then(|| Arc::new(BucketSettings::new(endpoint.clone(), bucket)));
+        let settings =
+            (wants && !is_known).then(|| Arc::new(BucketSettings::new(endpoint.clone(), bucket.clone())));
         self.settings.extend(settings.clone());
+        let usage = (watching.watch.usage == UsageSource::Cloudwatch)
+            .then(|| Arc::new(Usage::new(endpoint.clone(), bucket, watching.watch.usage_interval.0)));
+        self.usages.extend(usage.clone());
         let watcher = Arc::new(Watcher::new(endpoint.clone(), watching, String::new()));
         self.watchers.push(watcher.clone());
-        (watcher, settings)
+        Added { watcher, settings, usage }
     }
 }
 
@@ -116,11 +127,10 @@ impl Shared {
 
     /// Watches a target from now on.
     pub(crate) fn watch(self: &Arc<Self>, endpoint: &Arc<Endpoint>, watching: Watching) {
-        let (watcher, settings) = self.targets().add(endpoint, watching);
-        tokio::spawn(watch(self.clone(), watcher, Duration::ZERO));
-        if let Some(settings) = settings {
-            tokio::spawn(keep_settings(settings));
-        }
+        let added = self.targets().add(endpoint, watching);
+        tokio::spawn(watch(self.clone(), added.watcher, Duration::ZERO));
+        added.settings.map(|settings| tokio::spawn(keep_settings(settings)));
+        added.usage.map(|usage| tokio::spawn(usage.run()));
     }
 
     fn save(&self) {
@@ -150,10 +160,13 @@ impl Running {
 
 /// Starts everything that runs by itself.
 fn begin(shared: &Arc<Shared>) {
-    let (watchers, settings) = {
+    let (watchers, settings, usages) = {
         let targets = shared.targets();
-        (targets.watchers.clone(), targets.settings.clone())
+        (targets.watchers.clone(), targets.settings.clone(), targets.usages.clone())
     };
+    for usage in usages {
+        tokio::spawn(usage.run());
+    }
     for (at, watcher) in watchers.into_iter().enumerate() {
         // Not all at once: what they hold in memory would add up.
         let pause = Duration::from_millis(200) * u32::try_from(at.min(50)).unwrap_or(50);

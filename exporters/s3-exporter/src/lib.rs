@@ -1,12 +1,14 @@
 //! Object storage under s3_exporter's names: usage, freshness of backups and shipped logs, probes.
 //!
 //! `engine` does all the work on a thread of its own: `pass` lists targets (`list` turns pages into sums), `probe` writes and
-//! reads, `bucket` asks for settings; all through `client`, which counts every request. `collectors` only show what is known.
+//! reads, `bucket` asks for settings, `usage` other sources for sizes; all through `client`, which counts every request. `collectors` only show what is known.
 #![forbid(unsafe_code)]
 
 mod bucket;
 mod client;
 mod clock;
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 mod collectors;
 mod config;
 mod discover;
@@ -16,6 +18,7 @@ mod list;
 mod pass;
 mod probe;
 mod sources;
+mod usage;
 
 use exporter_core::{Discovered, Exporter};
 

@@ -1,7 +1,7 @@
 //! Pages into bytes: buffers and a compressor that are used again.
 
 use bytes::Bytes;
-use exposition::{Assembly, Gzip};
+use exposition::{Assembly, Gzip, Output};
 
 /// Buffers above this are given back after a page that needed less.
 const KEEP: usize = 256 * 1024;
@@ -9,25 +9,26 @@ const KEEP: usize = 256 * 1024;
 /// What pages are written with.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    pub(crate) assembly: Assembly,
-    pub(crate) text: Vec<u8>,
+    assembly: Assembly,
+    text: Vec<u8>,
     zipped: Vec<u8>,
     gzip: Gzip,
 }
 
 impl Encoder {
-    /// The text that was written, as a body.
-    pub(crate) fn plain(&mut self) -> Bytes {
-        let body = Bytes::copy_from_slice(&self.text);
-        self.shrink();
-        body
-    }
-
-    /// The same, compressed.
-    pub(crate) fn gzip(&mut self) -> Bytes {
+    /// What `write` writes, as a body, compressed if wanted.
+    pub(crate) fn encode(&mut self, gzip: bool, write: impl FnOnce(&mut Assembly, &mut dyn Output)) -> Bytes {
+        self.text.clear();
         self.zipped.clear();
-        self.gzip.compress(&self.text, &mut self.zipped);
-        let body = Bytes::copy_from_slice(&self.zipped);
+        let body = if gzip {
+            let mut page = self.gzip.page(&mut self.text, &mut self.zipped);
+            write(&mut self.assembly, &mut page);
+            page.end();
+            Bytes::copy_from_slice(&self.zipped)
+        } else {
+            write(&mut self.assembly, &mut self.text);
+            Bytes::copy_from_slice(&self.text)
+        };
         self.shrink();
         body
     }
@@ -50,11 +51,13 @@ mod tests {
     fn compresses_again_and_again() {
         let mut encoder = Encoder::default();
         for length in [0, 10, 100_000] {
-            encoder.text = (0..length).map(|i| b"abc 123\n"[i % 8]).collect();
-            let body = encoder.gzip();
+            let page: Vec<u8> = (0..length).map(|i| b"abc 123\n"[i % 8]).collect();
+            let plain = encoder.encode(false, |_, out| out.text().extend_from_slice(&page));
+            let body = encoder.encode(true, |_, out| out.text().extend_from_slice(&page));
             let mut text = Vec::new();
             flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut text).unwrap();
-            assert_eq!(text, encoder.text);
+            assert_eq!(text, page);
+            assert_eq!(plain, page);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A scrape's way from request to response.
 
 use bytes::Bytes;
-use exposition::{Format, Options, Page};
+use exposition::{Assembly, Format, Options, Output, Page};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -12,7 +12,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::encode::Encoder;
 use super::route::text;
 use super::under_way::Form;
 use super::{App, HttpResponse, Instance, SETTLED};
@@ -59,10 +58,10 @@ impl App {
             }
             None => {
                 let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
-                let written = self.encode(form, |encoder| {
+                let written = self.encode(form, |assembly, out| {
                     let mut page = Page::new();
                     extra(&mut page);
-                    encoder.assembly.write(&[&page], &Options::new(form.0), &mut encoder.text);
+                    assembly.write(&[&page], &Options::new(form.0), out);
                 });
                 response(form, written)
             }
@@ -110,9 +109,9 @@ impl App {
     ) -> HttpResponse {
         let all = Filter::default();
         let collected = registry.collect(&all, deadline).await;
-        let written = self.encode((Format::Text, false), |encoder| {
+        let written = self.encode((Format::Text, false), |assembly, out| {
             let options = Options { family_cap: self.family_cap, ..Options::new(Format::Text) };
-            collected.write(&[], options, &mut encoder.assembly, &mut encoder.text);
+            collected.write(&[], options, assembly, out);
         });
         let page = String::from_utf8_lossy(&written).into_owned();
         text(StatusCode::OK, probes.explain(parameters, &page).unwrap_or(page))
@@ -146,11 +145,11 @@ impl App {
         if let Some(body) = runs.as_ref().and_then(|runs| waiting.written(form, runs)) {
             return response(form, body);
         }
-        let written = self.encode(form, |encoder| {
+        let written = self.encode(form, |assembly, out| {
             let options = Options { family_cap: self.family_cap, ..Options::new(form.0) };
             let mut page = Page::new();
             extra(&mut page);
-            collected.write(&[&page], options, &mut encoder.assembly, &mut encoder.text);
+            collected.write(&[&page], options, assembly, out);
         });
         if let Some(runs) = runs {
             waiting.write(form, runs, &written);
@@ -158,17 +157,14 @@ impl App {
         response(form, written)
     }
 
-    fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Encoder)) -> Bytes {
+    fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Assembly, &mut dyn Output)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         // Ever more seldom: buffers find their sizes soon, but who asks, and how, may change later.
         let pages = self.pages.fetch_add(1, Ordering::Relaxed);
         if pages >= SETTLED && pages.is_power_of_two() {
             memory::give_back();
         }
-        encoder.text.clear();
-        write(&mut encoder);
-        let body = if gzip { encoder.gzip() } else { encoder.plain() };
-        self.unsent.counted(body)
+        self.unsent.counted(encoder.encode(gzip, write))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a scrape has got when its wait is over, and the page made of it.
 
-use exposition::{Assembly, Dropped, Kind, LabelValue, Options, Page};
+use exposition::{Assembly, Dropped, Kind, LabelValue, Options, Output, Page};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -44,7 +44,7 @@ impl<'a> Collected<'a> {
         extra: &[&Page],
         options: Options<'_>,
         assembly: &mut Assembly,
-        out: &mut Vec<u8>,
+        out: &mut dyn Output,
     ) -> usize {
         let parts: Vec<Parts<'_>> =
             self.joined.iter().map(|(_, joined)| joined.run.as_ref().map(|run| run.parts())).collect();

@@ -35,6 +35,21 @@ impl Format {
     }
 }
 
+/// Where a page is written.
+pub trait Output {
+    /// What is written is appended here.
+    fn text(&mut self) -> &mut Vec<u8>;
+
+    /// A family is written whole: nothing of the text so far will be looked at or changed.
+    fn family_ends(&mut self) {}
+}
+
+impl Output for Vec<u8> {
+    fn text(&mut self) -> &mut Vec<u8> {
+        self
+    }
+}
+
 /// How to write a page.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -137,7 +152,7 @@ impl Assembly {
     }
 
     /// Writes all samples of `pages` to `out`, one block a family.
-    pub fn write(&mut self, pages: &[&Page], options: &Options<'_>, out: &mut Vec<u8>) -> Written {
+    pub fn write(&mut self, pages: &[&Page], options: &Options<'_>, out: &mut dyn Output) -> Written {
         let mut written = Written::default();
         self.sort(pages, options);
         let mut rest = self.order.as_slice();
@@ -146,14 +161,15 @@ impl Assembly {
             let len = rest.iter().take_while(|entry| entry.name(pages) == name).count();
             let (entries, others) = rest.split_at(len);
             rest = others;
-            let block = Block { pages, entries, options, out };
+            let block = Block { pages, entries, options, out: out.text() };
             block.write(&self.order, &mut self.seen, &mut written);
+            out.family_ends();
         }
         for page in pages {
             written.drop(b"", Reason::PageFull, page.refused() as usize);
         }
         if options.format == Format::OpenMetrics {
-            out.extend_from_slice(b"# EOF\n");
+            out.text().extend_from_slice(b"# EOF\n");
         }
         self.seen.end();
         written

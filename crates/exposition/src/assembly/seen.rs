@@ -1,5 +1,6 @@
 //! No sample twice.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
@@ -77,6 +78,9 @@ pub(super) struct Check<'a> {
     pages: &'a [&'a Page],
     entries: &'a [Entry],
     kind: Kind,
+    /// Whether several sources write the labels in different orders: a user's stand by their names, ours as they are
+    /// declared. What is the same then may read otherwise.
+    mixed: bool,
     /// How many samples were asked for, while they rose.
     rising: Option<usize>,
     last: &'a [u8],
@@ -92,8 +96,9 @@ impl Seen {
         self.most = self.most.max(self.table.len());
         self.table.clear();
         // Of a histogram the count is asked for first.
-        let rising = (!matches!(kind, Kind::Histogram | Kind::Summary)).then_some(0);
-        Check { seen: self, pages, entries, kind, rising, last: b"" }
+        let mixed = entries.len() > 1 && is_mixed(pages, entries);
+        let rising = (!mixed && !matches!(kind, Kind::Histogram | Kind::Summary)).then_some(0);
+        Check { seen: self, pages, entries, kind, mixed, rising, last: b"" }
     }
 
     /// The page is written.
@@ -107,11 +112,14 @@ impl Seen {
     }
 
     /// Whether it was not there.
-    fn insert(&mut self, pages: &[&Page], place: Place) -> bool {
-        let text = |place: &Place| pages[place.page as usize].text_of(place.labels);
+    fn insert(&mut self, pages: &[&Page], place: Place, mixed: bool) -> bool {
+        let text = |place: &Place| {
+            let text = pages[place.page as usize].text_of(place.labels);
+            if mixed { Cow::Owned(sorted(text)) } else { Cow::Borrowed(text) }
+        };
         let hash = |place: &Place| {
             let mut hasher = self.hasher.build_hasher();
-            hasher.write(text(place));
+            hasher.write(&text(place));
             hasher.write_u8(place.part as u8);
             hasher.finish()
         };
@@ -140,7 +148,7 @@ impl Check<'_> {
             self.rising = None;
             self.note_first(asked);
         }
-        self.seen.insert(self.pages, place)
+        self.seen.insert(self.pages, place, self.mixed)
     }
 
     /// Notes what was asked for while it rose.
@@ -151,7 +159,45 @@ impl Check<'_> {
             runs.flatten().map(|sample| Place { page: entry.page, labels: sample.labels, part: sample.part })
         });
         for place in places.take(asked) {
-            self.seen.insert(self.pages, place);
+            self.seen.insert(self.pages, place, self.mixed);
         }
     }
+}
+
+/// Whether the sources write the labels of this family in different orders; their first samples tell.
+fn is_mixed(pages: &[&Page], entries: &[Entry]) -> bool {
+    let names = |entry: &Entry| {
+        let page = entry.page(pages);
+        let first = page.runs_of(entry.family as usize).flatten().next();
+        first.map(|sample| labels(page.text_of(sample.labels)).map(name)).into_iter().flatten()
+    };
+    let differ = |entry: &Entry| !names(entry).eq(names(&entries[0]));
+    entries.iter().any(differ) && !entries.iter().all(|entry| names(entry).is_sorted())
+}
+
+fn name(label: &[u8]) -> &[u8] {
+    label.split(|byte| *byte == b'=').next().unwrap_or_default()
+}
+
+/// A sample's labels in one order, whoever wrote them.
+fn sorted(text: &[u8]) -> Vec<u8> {
+    let mut all: Vec<_> = labels(text).collect();
+    all.sort_unstable();
+    all.join(&b',')
+}
+
+/// `a="1"` and `b="2"` of `{a="1",b="2"} `.
+fn labels(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let text = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"} ")).unwrap_or_default();
+    let (mut quoted, mut escaped) = (false, false);
+    let all = text.split(move |byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        *byte == b',' && !quoted
+    });
+    all.filter(|label| !label.is_empty())
 }

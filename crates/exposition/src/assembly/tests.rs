@@ -115,6 +115,25 @@ fn duplicates_are_found_whatever_the_order() {
     }
 }
 
+/// A family's own labels stand as they are declared, a user's by their names.
+#[test]
+fn duplicates_are_found_whatever_the_order_of_labels() {
+    static SIZE: Family<2> = Family::gauge("size_bytes", "Size.", &["name", "at"]);
+    let put = |page: &mut Page, name: &str, at: &str| {
+        let labels: [(&str, &dyn crate::LabelValue); 2] = [("name", &name), ("at", &at)];
+        page.foreign("size_bytes", Kind::Gauge, "").unwrap().put("", labels, 2.0).unwrap();
+    };
+    let (mut own, mut other) = (Page::new(), Page::new());
+    own.put(&SIZE, [&"a", &"1"], 1_u64);
+    own.put(&SIZE, [&"b\",at=\"", &"2"], 1_u64);
+    for (name, at) in [("a", "1"), ("a", "2"), ("b\",at=\"", "2"), ("a", "2")] {
+        put(&mut other, name, at);
+    }
+    let (text, gone) = judged(&[&own, &other], &Options::new(Format::Text));
+    assert_eq!(gone, [dropped("size_bytes", Reason::Duplicate, 3)]);
+    assert!(text.contains("size_bytes{at=\"2\",name=\"a\"} 2\n"), "{text}");
+}
+
 #[test]
 fn the_list_of_what_was_dropped_stays_short() {
     let mut page = Page::new();

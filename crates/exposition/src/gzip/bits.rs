@@ -21,6 +21,17 @@ impl<'a> Bits<'a> {
         Self { begin: out.len(), at: out.len(), out, held: 0, count: 0 }
     }
 
+    /// Goes on where [`Bits::pause`] stopped.
+    pub(super) fn resume(out: &'a mut Vec<u8>, (held, count): (u64, u32)) -> Self {
+        Self { held, count, ..Self::new(out) }
+    }
+
+    /// Leaves whole bytes in `out`; the bits of a last one that is not, and how many.
+    pub(super) fn pause(self) -> (u64, u32) {
+        self.out.truncate(self.at);
+        (self.held, self.count)
+    }
+
     /// The lowest `count` bits of `bits`, at most 56; those above must be zero.
     #[inline]
     pub(super) fn put(&mut self, bits: u64, count: u32) {

@@ -82,10 +82,9 @@ impl Heads {
                         (&self.known[other as usize], usize::from(here), usize::from(length));
                     let distance = (at + here).wrapping_sub(other.at as usize + usize::from(there));
                     if other.page == self.page && distance <= FARTHEST {
-                        tables.put(bits, Token::Match { length, distance });
+                        tables.repeat(bits, length, distance);
                     } else {
-                        let bytes = &self.text[text + here..text + here + length];
-                        bytes.iter().for_each(|byte| tables.put(bits, Token::Literal(*byte)));
+                        tables.literals(bits, &self.text[text + here..text + here + length]);
                     }
                 }
             }
@@ -138,10 +137,13 @@ impl Heads {
         let mut bits = Bits::new(&mut run);
         let mut at = begin;
         for token in tokens {
-            let Token::Match { mut length, distance } = *token else {
-                tables.put(&mut bits, *token);
-                at += 1;
-                continue;
+            let (mut length, distance) = match *token {
+                Token::Match { length, distance } => (length, distance),
+                Token::Literals { count } => {
+                    tables.literals(&mut bits, &self.text[at..at + count]);
+                    at += count;
+                    continue;
+                }
             };
             while length > 0 {
                 let from = at - distance;
@@ -154,11 +156,9 @@ impl Heads {
                 };
                 let part = length.min(most);
                 if part < SHORTEST {
-                    self.text[at..at + part]
-                        .iter()
-                        .for_each(|byte| tables.put(&mut bits, Token::Literal(*byte)));
+                    tables.literals(&mut bits, &self.text[at..at + part]);
                 } else if from >= begin {
-                    tables.put(&mut bits, Token::Match { length: part, distance });
+                    tables.repeat(&mut bits, part, distance);
                 } else {
                     let count = bits.end();
                     self.keep(&run, count);

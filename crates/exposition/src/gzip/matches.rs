@@ -9,12 +9,25 @@ pub(super) const FARTHEST: usize = 32 * 1024;
 const SLOTS_LOG2: u32 = 12;
 /// Bytes looked at to find a candidate: fewer find nearer, shorter matches that cost more than they save.
 const HASHED: u32 = 5;
+/// After so many bytes without a match it is looked for where the text goes on as the line above does...
+const PATIENCE: usize = 6;
+/// ... within so many bytes: longer than the 64 digits that name a container.
+const SKIPPED: usize = 96;
 
-/// A piece of the text.
+/// A piece of the text: what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
-    Literal(u8),
+    Literals { count: usize },
     Match { length: usize, distance: usize },
+}
+
+impl Token {
+    pub(super) fn len(self) -> usize {
+        match self {
+            Token::Literals { count } => count,
+            Token::Match { length, .. } => length,
+        }
+    }
 }
 
 /// Where what was seen last. Any content is safe: a candidate counts only after its bytes were compared.
@@ -40,6 +53,8 @@ impl Matches {
     pub(super) fn find(&mut self, text: &[u8], part: Range<usize>, mut put: impl FnMut(Token)) {
         let mut at = part.start;
         let text = &text[..part.end];
+        // Where the last match ended.
+        let mut from = at;
         // The line above is mostly the best guess, and it stays at one distance while lines are of one length.
         let mut last = 0;
         while let Some(word) = word(text, at) {
@@ -52,18 +67,29 @@ impl Matches {
                     && self::word(text, at - distance).is_some_and(|other| other as u32 == word as u32)
             });
             let Some(distance) = found else {
-                put(Token::Literal(word as u8));
                 at += 1;
+                if at - from == PATIENCE {
+                    at += resumption(text, at, last);
+                }
                 continue;
             };
+            if at > from {
+                put(Token::Literals { count: at - from });
+            }
             let length = length(&text[at..], &text[at - distance..]);
             put(Token::Match { length, distance });
             at += length;
+            from = at;
             last = distance;
         }
-        for byte in &text[at..] {
-            put(Token::Literal(*byte));
+        if text.len() > from {
+            put(Token::Literals { count: text.len() - from });
         }
+    }
+
+    /// So many bytes of the text are not in front of it any more.
+    pub(super) fn forget(&mut self, bytes: usize) {
+        self.begin = self.begin.wrapping_add(bytes as u32);
     }
 
     /// What follows a head begins with the name that the head's last line has behind `# TYPE `.
@@ -74,11 +100,22 @@ impl Matches {
             self.seen[slot(word)] = self.begin.wrapping_add(name as u32);
         }
     }
+}
 
-    /// The next text is another one.
-    pub(super) fn end(&mut self, text: &[u8]) {
-        self.begin = self.begin.wrapping_add(text.len() as u32);
+/// How many bytes from here on may be left without a match, because what follows them is what followed at the last match's
+/// distance: looking each of an identifier's digits up, which are nowhere else, was most of the work for pages full of them.
+fn resumption(text: &[u8], at: usize, distance: usize) -> usize {
+    if distance == 0 {
+        return 0;
     }
+    let same = |skipped: &usize| {
+        word(text, at + skipped).is_some_and(|here| word(text, at + skipped - distance) == Some(here))
+    };
+    let Some(mut skipped) = (0..SKIPPED).step_by(size_of::<u64>()).find(same) else { return 0 };
+    while skipped > 0 && text[at + skipped - 1] == text[at + skipped - 1 - distance] {
+        skipped -= 1;
+    }
+    skipped
 }
 
 #[inline]

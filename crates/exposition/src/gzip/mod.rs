@@ -17,13 +17,17 @@ mod tables;
 use memchr::{memchr, memmem};
 use std::ops::Range;
 
+use crate::assembly::Output;
 use bits::Bits;
 use heads::Heads;
-use matches::Matches;
+use matches::{FARTHEST, Matches};
 use tables::Tables;
 
 /// Compressed data, no flags, no time, compressor unknown, system unknown (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// Text that waits to be compressed is so long before it is: as far back as can be repeated, twice.
+const CHUNK: usize = 2 * FARTHEST;
 
 /// A compressor that is used again and again.
 #[derive(Debug)]
@@ -47,23 +51,107 @@ impl Gzip {
 
     /// Appends `text`, compressed, to `out`: one complete gzip member.
     pub fn compress(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut member = self.begin(out);
+        member.add(text, 0, out);
+        member.end(text.len(), out);
+    }
+
+    /// Begins one gzip member in `out` for a page that is compressed while it is written. `text` is scratch space, which
+    /// stays as small as a chunk and the largest family.
+    pub fn page<'a>(&'a mut self, text: &'a mut Vec<u8>, out: &'a mut Vec<u8>) -> GzipPage<'a> {
+        text.clear();
+        GzipPage { member: self.begin(out), text, done: 0, out }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) -> Member<'_> {
         out.extend_from_slice(&HEADER);
         let mut bits = Bits::new(out);
         self.tables.begin(&mut bits);
         self.heads.begin();
-        for Piece { head, samples } in pieces(text) {
-            let known = self.heads.put(&text[head.clone()], head.start, &self.tables, &mut bits);
+        Member { held: bits.pause(), gzip: self, crc: crc32fast::Hasher::new(), forgotten: 0 }
+    }
+}
+
+/// A page on its way into [`Gzip`]; see [`Gzip::page`].
+#[derive(Debug)]
+pub struct GzipPage<'a> {
+    member: Member<'a>,
+    text: &'a mut Vec<u8>,
+    /// How much of the text is compressed.
+    done: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl GzipPage<'_> {
+    /// Nothing more is written.
+    pub fn end(mut self) {
+        self.member.add(self.text, self.done, self.out);
+        self.member.end(self.text.len(), self.out);
+    }
+}
+
+impl Output for GzipPage<'_> {
+    fn text(&mut self) -> &mut Vec<u8> {
+        self.text
+    }
+
+    fn family_ends(&mut self) {
+        if self.text.len() - self.done < CHUNK {
+            return;
+        }
+        self.member.add(self.text, self.done, self.out);
+        let forgotten = self.text.len() - FARTHEST;
+        self.text.drain(..forgotten);
+        self.done = self.text.len();
+        self.member.forget(forgotten);
+    }
+}
+
+/// One gzip member that is being written.
+#[derive(Debug)]
+struct Member<'a> {
+    gzip: &'a mut Gzip,
+    /// The bits of the last byte, which is not whole.
+    held: (u64, u32),
+    crc: crc32fast::Hasher,
+    /// Text in front of what can still be seen.
+    forgotten: usize,
+}
+
+impl Member<'_> {
+    /// Compresses what is in `text` from `from` on.
+    fn add(&mut self, text: &[u8], from: usize, out: &mut Vec<u8>) {
+        let Gzip { tables, heads, matches } = &mut *self.gzip;
+        let mut bits = Bits::resume(out, self.held);
+        for Piece { head, samples } in pieces(text, from) {
+            let known = heads.put(&text[head.clone()], self.forgotten + head.start, tables, &mut bits);
             if known {
-                self.matches.passed(text, head.clone());
+                matches.passed(text, head.clone());
             }
             let rest = if known { samples } else { head.start..samples.end };
-            self.matches.find(text, rest, |token| self.tables.put(&mut bits, token));
+            let mut at = rest.start;
+            matches.find(text, rest, |token| {
+                tables.put(&mut bits, &text[at..], token);
+                at += token.len();
+            });
         }
-        self.matches.end(text);
-        self.tables.end(&mut bits);
+        self.held = bits.pause();
+        self.crc.update(&text[from..]);
+    }
+
+    fn forget(&mut self, bytes: usize) {
+        self.forgotten += bytes;
+        self.gzip.matches.forget(bytes);
+    }
+
+    /// Ends it; `left` is how much text there is that was not forgotten.
+    fn end(mut self, left: usize, out: &mut Vec<u8>) {
+        self.forget(left);
+        let mut bits = Bits::resume(out, self.held);
+        self.gzip.tables.end(&mut bits);
         bits.end();
-        out.extend_from_slice(&crc32fast::hash(text).to_le_bytes());
-        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        out.extend_from_slice(&self.crc.finalize().to_le_bytes());
+        out.extend_from_slice(&(self.forgotten as u32).to_le_bytes());
     }
 }
 
@@ -73,9 +161,9 @@ struct Piece {
     samples: Range<usize>,
 }
 
-fn pieces(text: &[u8]) -> impl Iterator<Item = Piece> {
+fn pieces(text: &[u8], from: usize) -> impl Iterator<Item = Piece> {
     let comment = memmem::Finder::new(b"\n#");
-    let mut at = 0;
+    let mut at = from;
     std::iter::from_fn(move || {
         let begin = at;
         while text.get(at) == Some(&b'#') {

@@ -39,22 +39,32 @@ impl Tables {
         header::put(bits);
     }
 
+    /// Puts what a token stands for; `text` begins with it.
     #[inline]
-    pub(super) fn put(&self, bits: &mut Bits<'_>, token: Token) {
+    pub(super) fn put(&self, bits: &mut Bits<'_>, text: &[u8], token: Token) {
         match token {
-            Token::Literal(byte) => self.literal(bits, byte),
+            Token::Literals { count } => self.literals(bits, &text[..count]),
             Token::Match { length, distance } => self.repeat(bits, length, distance),
         }
     }
 
-    #[inline]
-    fn literal(&self, bits: &mut Bits<'_>, byte: u8) {
-        let code = self.literals[usize::from(byte)];
-        bits.put(u64::from(code.bits), u32::from(code.count));
+    pub(super) fn literals(&self, bits: &mut Bits<'_>, bytes: &[u8]) {
+        // As many at once as fit.
+        let (threes, rest) = bytes.as_chunks::<3>();
+        for three in threes {
+            let [a, b, c] = three.map(|byte| self.literals[usize::from(byte)]);
+            let all =
+                u64::from(a.bits) | u64::from(b.bits) << a.count | u64::from(c.bits) << (a.count + b.count);
+            bits.put(all, u32::from(a.count + b.count + c.count));
+        }
+        for byte in rest {
+            let code = self.literals[usize::from(*byte)];
+            bits.put(u64::from(code.bits), u32::from(code.count));
+        }
     }
 
     #[inline]
-    fn repeat(&self, bits: &mut Bits<'_>, length: usize, distance: usize) {
+    pub(super) fn repeat(&self, bits: &mut Bits<'_>, length: usize, distance: usize) {
         let (length, length_count) = self.lengths[length - SHORTEST];
         let (symbol, extra, extra_count) = distance_symbol(distance);
         let code = self.distances[symbol];

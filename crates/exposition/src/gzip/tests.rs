@@ -103,6 +103,57 @@ proptest! {
     }
 }
 
+/// The same page, compressed while it is written, in as little scratch space as promised.
+fn written(gzip: &mut Gzip, families: &[String]) {
+    let (mut scratch, mut packed) = (Vec::new(), b"before".to_vec());
+    let mut page = gzip.page(&mut scratch, &mut packed);
+    let mut most = 0;
+    for family in families {
+        page.text().extend_from_slice(family.as_bytes());
+        most = most.max(page.text().len());
+        page.family_ends();
+    }
+    page.end();
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[6..]).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == families.concat().as_bytes(), "{} bytes", unpacked.len());
+    let largest = families.iter().map(String::len).max().unwrap_or(0);
+    assert!(most <= CHUNK + FARTHEST + largest, "{most} bytes, the largest family has {largest}");
+}
+
+proptest! {
+    #[test]
+    fn pages_come_back_that_are_compressed_while_they_are_written(
+        pages in prop::collection::vec(prop::collection::vec((0_usize..30, prop_oneof![6 => 0_usize..4, 1 => 0_usize..2000]), 0..15), 1..4)
+    ) {
+        let mut gzip = Gzip::new();
+        for page in pages {
+            let families: Vec<String> = page.into_iter().map(|(number, samples)| family(number, samples)).collect();
+            written(&mut gzip, &families);
+            round_trip(&mut gzip, families.concat().as_bytes());
+        }
+    }
+}
+
+#[test]
+fn identifiers_cost_their_digits_only() {
+    let mut state = 1_u64;
+    let mut digits = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        format!("{:08x}", state >> 32)
+    };
+    let ids: Vec<String> = (0..3_000).map(|_| (0..8).map(|_| digits()).collect()).collect();
+    let line = |id: &String| {
+        format!(
+            "container_memory_rss{{id=\"/docker/{id}\",image=\"shop:1\",project=\"shop\",service=\"web\"}} 7\n"
+        )
+    };
+    let page: String = ids.iter().map(line).collect();
+    let packed = round_trip(&mut Gzip::new(), page.as_bytes());
+    // 64 digits of seven bits, and what is repeated around them.
+    assert!(packed < 62 * ids.len(), "{packed} bytes, {} a line", packed / ids.len());
+}
+
 #[test]
 fn heads_beyond_what_is_kept_come_back() {
     let mut gzip = Gzip::new();

@@ -33,16 +33,19 @@ fn golden_pages() -> Vec<String> {
 fn counts(pages: &[String]) -> ([u64; LITERALS.len()], [u64; DISTANCES.len()]) {
     // None is without a code.
     let mut counts = ([1; LITERALS.len()], [1; DISTANCES.len()]);
-    let mut put = |token| match token {
-        Token::Literal(byte) => counts.0[usize::from(byte)] += 1,
-        Token::Match { length, distance } => {
-            counts.0[length_symbol(length).0] += 1;
-            counts.1[distance_symbol(distance).0] += 1;
-        }
-    };
     for page in pages.iter().map(String::as_bytes) {
-        let mut matches = Matches::new();
-        matches.find(page, 0..page.len(), &mut put);
+        let mut at = 0;
+        Matches::new().find(page, 0..page.len(), |token| match token {
+            Token::Literals { count } => {
+                page[at..at + count].iter().for_each(|byte| counts.0[usize::from(*byte)] += 1);
+                at += count;
+            }
+            Token::Match { length, distance } => {
+                counts.0[length_symbol(length).0] += 1;
+                counts.1[distance_symbol(distance).0] += 1;
+                at += length;
+            }
+        });
     }
     counts
 }

@@ -20,6 +20,9 @@ use crate::say::{complain, say};
 const OBJECTS: u32 = 200_000;
 const PEER: &str = "s3_exporter";
 
+/// Longer than connections are kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// What one pass costs.
 struct Pass {
     wall: f64,
@@ -44,6 +47,7 @@ pub(super) fn run(ours: &Path) -> Result<ExitCode> {
     for parallel in [2, 4] {
         measure(ours, &server, parallel)?;
     }
+    between_passes(ours, &server)?;
     ten_at_once(ours, &server)?;
     say(format!("binary: {:.2} MB", std::fs::metadata(ours)?.len() as f64 / 1e6));
     match tools::path(PEER) {
@@ -116,6 +120,24 @@ fn measure(program: &Path, server: &FakeS3, parallel: usize) -> Result<()> {
         resident as f64 / 1e6,
         after as f64 / 1e6
     ));
+    Ok(())
+}
+
+/// What is resident between two passes, once idle connections are closed.
+fn between_passes(program: &Path, server: &FakeS3) -> Result<()> {
+    let file = "targets: [{bucket: bench, interval: 1h, multipart: false, bucket_settings: false}]\n";
+    let running = start(program, server, file)?;
+    wait::until("the only pass to end", wait::LONG, || match finished(&running.address) {
+        Ok((Some(_), _)) => Ok(()),
+        _ => Err(Error::new("not yet")),
+    })?;
+    let begin = Instant::now();
+    while begin.elapsed() < IDLE {
+        finished(&running.address)?;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let resident = process::resident(running.process.pid())?;
+    say(format!("between passes, scraped each second: {:.1} MB", resident as f64 / 1e6));
     Ok(())
 }
 

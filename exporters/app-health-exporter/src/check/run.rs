@@ -16,6 +16,7 @@ use crate::config::options::{Ip, Protocol};
 use crate::context::Context;
 use crate::net::body::Limits;
 use crate::net::http::{Call, Trace, call, header};
+use crate::net::json::{max_values, parse};
 use crate::net::tls::TlsCell;
 use crate::net::url::Url;
 use crate::net::{Failure, Reason};
@@ -142,12 +143,9 @@ impl Checker {
         if self.check.preset == Preset::None && self.check.map.is_empty() {
             return (status, None);
         }
-        let json = match serde_json::from_slice(body) {
+        let json = match parse(body, max_values(self.check.max_body.0)) {
             Ok(json) => json,
-            Err(error) => {
-                let json = Failure::new(Reason::Json, format!("no JSON at line {}", error.line()));
-                return (Some(status.unwrap_or(json)), None);
-            }
+            Err(failure) => return (Some(status.unwrap_or(failure)), None),
         };
         match read(&json, &self.check, &self.states) {
             Some(report) => (status, Some(report)),

@@ -320,7 +320,7 @@ async fn open(
     let mut target = None;
     if proxy.is_none() || !call.skip_resolve {
         let begin = Instant::now();
-        let result = dial::resolve(&url.host, call.ip).await;
+        let result = dial::resolve(&call.context.lookups, &url.host, call.ip).await;
         if trace.redirects == 0 {
             trace.lookup = begin.elapsed();
         }
@@ -338,7 +338,7 @@ async fn open(
         took(&mut trace.connect, begin);
         return Ok(Box::new(result?));
     };
-    let address = dial::resolve(&proxy.url.host, call.ip).await?;
+    let address = dial::resolve(&call.context.lookups, &proxy.url.host, call.ip).await?;
     trace.stage = Stage::Connect;
     let begin = Instant::now();
     let proxied = async {

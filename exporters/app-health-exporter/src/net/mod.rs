@@ -7,6 +7,7 @@ pub(crate) mod dial;
 pub(crate) mod failure;
 mod hosts;
 pub(crate) mod http;
+pub(crate) mod json;
 pub(crate) mod proxy;
 pub(crate) mod roots;
 pub(crate) mod tls;

@@ -114,7 +114,7 @@ async fn ask(probe: &Probe, options: &Dns, trace: &mut Trace) -> Result<(), Fail
     let (host, port) = split_port(target).ok_or_else(bad)?;
     let port = port.unwrap_or(if options.dns_over_tls { 853 } else { 53 });
     let begin = Instant::now();
-    let result = dial::resolve(host, options.ip).await;
+    let result = dial::resolve(&probe.context.lookups, host, options.ip).await;
     trace.lookup = begin.elapsed();
     let address = SocketAddr::new(result?, port);
     trace.address = Some(address.ip());

@@ -100,7 +100,7 @@ pub(super) async fn run(
 async fn ask(probe: &Probe, options: &Grpc, trace: &mut Trace) -> Result<(), Failure> {
     let url = Url::parse(&probe.target)?;
     let begin = Instant::now();
-    let result = dial::resolve(&url.host, options.ip).await;
+    let result = dial::resolve(&probe.context.lookups, &url.host, options.ip).await;
     trace.lookup = begin.elapsed();
     let address = result?;
     trace.address = Some(address);

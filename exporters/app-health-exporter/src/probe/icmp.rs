@@ -71,7 +71,7 @@ pub(super) async fn run(
 async fn ask(probe: &Probe, options: &Icmp, trace: &mut Trace) -> Result<(), Failure> {
     let host = probe.target.trim().trim_start_matches('[').trim_end_matches(']');
     let begin = Instant::now();
-    let result = dial::resolve(host, options.ip).await;
+    let result = dial::resolve(&probe.context.lookups, host, options.ip).await;
     trace.lookup = begin.elapsed();
     let address = result?;
     trace.address = Some(address);

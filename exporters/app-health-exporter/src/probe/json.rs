@@ -12,6 +12,7 @@ use crate::config::json::{JsonModule, Metric};
 use crate::config::options::Ip;
 use crate::net::body::Limits;
 use crate::net::http::{Call, Trace, call, header};
+use crate::net::json::{max_values, parse};
 use crate::net::url::Url;
 use crate::net::{Failure, Reason};
 
@@ -31,9 +32,7 @@ pub(super) async fn run(
         Ok(result) => result?,
         Err(after) => return Err(trace.stage.timeout(after)),
     };
-    // Not the parser's own words: they could quote the body.
-    let value: Value = serde_json::from_slice(&body)
-        .map_err(|error| Failure::new(Reason::Json, format!("no JSON at line {}", error.line())))?;
+    let value = parse(&body, max_values(probe.context.max_body))?;
     let mut missing = None;
     // A family's samples stand together, so one after the other.
     for metric in &module.metrics {

@@ -79,6 +79,10 @@ pub(super) async fn run_unix(
 ) -> Result<(), Failure> {
     let mut trace = Trace { stage: Stage::Connect, ..Trace::default() };
     let work = async {
+        if !probe.context.may_ask_socket(&probe.target) {
+            let told = format!("target {} is not on the list of allowed targets", probe.target);
+            return Err(Failure::new(Reason::NotAllowed, told));
+        }
         let stream = UnixStream::connect(&probe.target).await.map_err(|error| Failure::connect(&error))?;
         converse(probe, options, Box::new(stream), "", &mut trace).await
     };
@@ -121,7 +125,7 @@ async fn ask(probe: &Probe, options: &Tcp, trace: &mut Trace) -> Result<(), Fail
     let (host, port) = split_port(target).ok_or_else(bad)?;
     let port = port.ok_or_else(bad)?;
     let begin = Instant::now();
-    let result = dial::resolve(host, options.ip).await;
+    let result = dial::resolve(&probe.context.lookups, host, options.ip).await;
     trace.lookup = begin.elapsed();
     let address = result?;
     trace.address = Some(address);

@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -29,6 +29,7 @@ static LISTENING: Family<0> =
 
 /// Connections at once; more wait.
 const MAX_CONNECTIONS: usize = 32;
+const BIND_PATIENCE: Duration = Duration::from_secs(15);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A whole connection; a job reports and goes.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -51,7 +52,7 @@ impl Source for Receiver {
         Box::pin(async move {
             while self.task.try_join_next().is_some() {}
             if self.task.is_empty() {
-                match TcpListener::bind(&self.listen).await {
+                match bind(&self.listen).await {
                     Ok(listener) => {
                         tracing::info!(address = self.listen, "heartbeats are received");
                         self.task.spawn(serve(listener, self.beats.clone()));
@@ -67,6 +68,19 @@ impl Source for Receiver {
             sink.put(&LISTENING, [], 1_u8);
             Ok(())
         })
+    }
+}
+
+/// Waits for the one who has the address: before a reload that is this program, until its last scrape is answered.
+async fn bind(address: &str) -> std::io::Result<TcpListener> {
+    let end = Instant::now() + BIND_PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            bound => return bound,
+        }
     }
 }
 

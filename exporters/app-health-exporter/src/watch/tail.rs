@@ -56,6 +56,10 @@ impl Tail {
                 }
                 Err(error) => return Err(error),
             };
+            if !meta.is_file() {
+                // To open a pipe waits for its writer.
+                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+            }
             let inode = (meta.dev(), meta.ino());
             if !old_is_read || self.open.as_ref().is_some_and(|open| open.inode == inode) {
                 return Ok(true);
@@ -171,6 +175,16 @@ mod tests {
         assert!(!tail.read(|_| ()).unwrap());
         append(&path, "4\n");
         assert_eq!(lines(&mut tail), ["4"]);
+    }
+
+    #[test]
+    fn only_files_are_read() {
+        let dir = exporter_testkit::fixture::TempDir::new().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), Path::new("/dev/zero"), dir.path()] {
+            assert!(Tail::new(path).read(|_| ()).is_err(), "{}", path.display());
+        }
     }
 
     #[test]

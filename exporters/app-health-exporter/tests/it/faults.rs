@@ -315,6 +315,12 @@ fn json_that_is_none() -> Result {
     }
     fails(&prober.probe(&serving(b"{\"a\": \"\xff\xfe\"}".to_vec())?.address(), "json", BUDGET), "json");
     fails(&prober.probe(&serving(vec![b' '; 11_000_000])?.address(), "json", BUDGET), "body_limit");
+    // Small on the wire, large in memory.
+    let many = format!("[{}1]", r#"{"a":1},"#.repeat(1_000_000));
+    let (server, before) = (serving(many.into_bytes())?, resident());
+    fails(&prober.probe(&server.address(), "json", BUDGET), "body_limit");
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 150_000_000, "{grown} bytes more");
     Ok(())
 }
 
@@ -370,6 +376,15 @@ fn what_may_be_asked() -> Result {
     let prober = Prober::with(MODULES, &[("probe.allow", &allowed)])?;
     assert_eq!(prober.probe(&nginx.url("/"), "http", BUDGET).value("probe_success"), 1.0);
     fails(&prober.probe("http://127.0.0.1:1/", "http", BUDGET), "not_allowed");
+    let dir = exporter_testkit::fixture::TempDir::new()?;
+    let path = dir.path().join("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(&path)?;
+    let path = path.display().to_string();
+    assert_eq!(Prober::new(MODULES)?.probe(&path, "unix", BUDGET).value("probe_success"), 1.0);
+    fails(&prober.probe(&path, "unix", BUDGET), "not_allowed");
+    let sockets = Prober::with(MODULES, &[("probe.allow", &path)])?;
+    assert_eq!(sockets.probe(&path, "unix", BUDGET).value("probe_success"), 1.0);
+    fails(&sockets.probe(&nginx.url("/"), "http", BUDGET), "not_allowed");
     for (target, module, part) in [("", "http", "missing"), ("x", "nope", "Unknown module")] {
         let error = prober.target(target, module).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");

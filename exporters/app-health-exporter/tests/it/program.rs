@@ -5,8 +5,10 @@ use exporter_testkit::fixture::TempDir;
 use exporter_testkit::ports::{self, Port};
 use exporter_testkit::process::{self, Process, Signal};
 use exporter_testkit::{Error, Result, http, wait};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Program {
     pub(crate) process: Process,
@@ -140,6 +142,80 @@ fn without_a_token_there_is_no_path_for_heartbeats() -> Result {
     wait::until("the receiver", wait::LONG, || post(&own)?.expect_status(200))?;
     assert_eq!(post(&program.port)?.status, 405);
     Ok(())
+}
+
+/// After a reload the address may be held for a moment by what was there before.
+#[test]
+fn an_address_that_is_taken_is_waited_for() -> Result {
+    let (dir, own) = (TempDir::new()?, std::net::TcpListener::bind("127.0.0.1:0")?);
+    let address = own.local_addr()?;
+    let checks = format!(
+        "{{systems: [{{heartbeats: [{{task: t, interval: 24h}}]}}], heartbeat: {{listen: '{address}'}}}}"
+    );
+    let file = format!("--checks.file={}", dir.write("checks.yml", checks)?.display());
+    let program = Program::start(&[&file])?;
+    program.get("/metrics", 200)?;
+    drop(own);
+    // Sooner than the source's own interval of 30 s.
+    wait::until("the receiver", Duration::from_secs(10), || {
+        http::post(&format!("http://{address}/heartbeat/t"), &[], b"")?.expect_status(200)
+    })?;
+    Ok(())
+}
+
+/// A name server that never answers, in a network of the exporter's own: probes end in time and say why, and what needs
+/// no name goes on, however many wait.
+#[test]
+fn a_name_server_that_is_silent() -> Result {
+    let dir = TempDir::new()?;
+    dir.write("resolv.conf", "nameserver 192.0.2.53\n")?;
+    let modules = format!(
+        "modules: {{http_2xx: {{prober: http, timeout: 1s, http: {{preferred_ip_protocol: ip4, authorization: {{credentials_file: '{}'}}}}}}}}",
+        dir.write("token", "t")?.display()
+    );
+    let file = format!("--config.file={}", dir.write("blackbox.yml", modules)?.display());
+    let socket = dir.path().join("socket");
+    // What is sent there is dropped by the other end of the link.
+    let script = "mount --bind resolv.conf /etc/resolv.conf && ip link set lo up \
+        && ip link add v0 type veth peer name v1 && ip address add 192.0.2.1/24 dev v0 && ip link set v0 up \
+        && ip link set v1 up && ip neighbour add 192.0.2.53 lladdr 02:00:00:00:00:01 dev v0 && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "--fork", "--kill-child"]).current_dir(dir.path());
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["sh", "-c", script, "sh", env!("CARGO_BIN_EXE_app-health-exporter"), &file]);
+    command.arg(format!("--web.listen-address=unix:{}", socket.display()));
+    command.args(["--web.listen-address=127.0.0.1:9115", "--web.max-requests=200"]);
+    let mut process = Process::spawn(&mut command)?;
+    let probe = |target: &str| -> Result<(String, Duration)> {
+        let begin = Instant::now();
+        let mut stream = UnixStream::connect(&socket)?;
+        write!(stream, "GET /probe?target={target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        Ok((page, begin.elapsed()))
+    };
+    let local = "http://127.0.0.1:9115/-/healthy";
+    process.until("the exporter", wait::LONG, || match probe(local)?.0.contains("\nprobe_success 1\n") {
+        true => Ok(()),
+        false => Err(Error::new("no success")),
+    })?;
+    std::thread::scope(|scope| -> Result {
+        let all: Vec<_> = (0..100)
+            .map(|number| scope.spawn(move || probe(&format!("http://n{number}.example.test/"))))
+            .collect();
+        for one in all {
+            let (page, took) = one.join().map_err(|_| Error::new("a probe panicked"))??;
+            assert!(page.contains("probe_failure_reason{reason=\"timeout_resolve\"} 1"), "{page}");
+            assert!(took < Duration::from_secs(3), "{took:?}");
+        }
+        Ok(())
+    })?;
+    // The resolver is still at it. This one has a file to read, on a thread.
+    let (page, _) = probe(local)?;
+    assert!(page.contains("\nprobe_success 1\n"), "{page}");
+    process.signal(Signal::KILL)
 }
 
 #[test]

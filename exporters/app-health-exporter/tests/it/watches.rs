@@ -49,7 +49,7 @@ fn files_certificates_and_objectives() -> Result {
     let root = dir.path().display();
     let running = Running::start(&format!(
         "systems: [{{system: s, files: [{{glob: '{root}/b/*.dump', backup: database}}, {{glob: '{root}/none/*', backup: full}}],
-          certificates: ['{}', '{root}/nope.pem'], objectives: {{rpo: 24h, rto: 4h}}}}]",
+          certificates: ['{}', '{root}/nope.pem', /dev/zero], objectives: {{rpo: 24h, rto: 4h}}}}]",
         certs.path("expired.pem").display()
     ))?;
     let page = running.scrape();
@@ -70,6 +70,8 @@ fn files_certificates_and_objectives() -> Result {
         path.display()
     ));
     assert!(end > 1.7e9, "{end}");
+    let end = page.value(r#"app_certificate_expiry_timestamp_seconds{system="s",path="/dev/zero"}"#);
+    assert_eq!(end, 0.0, "what has no end is not read");
     Ok(())
 }
 

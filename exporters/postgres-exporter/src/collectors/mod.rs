@@ -8,6 +8,7 @@ mod checkpoints;
 mod database;
 mod functions;
 mod indexes;
+mod literals;
 mod locks;
 mod matviews;
 mod process;

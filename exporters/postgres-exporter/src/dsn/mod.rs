@@ -3,6 +3,7 @@
 
 mod files;
 mod parse;
+mod unserved;
 
 use exporter_core::{ConfigError, Secret};
 use std::collections::BTreeMap;
@@ -104,6 +105,7 @@ impl Dsn {
 
     fn from_options(mut all: Options, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         all.remove("service");
+        unserved::refuse(&mut all)?;
         let hosts = hosts(&mut all)?;
         let user = all
             .remove("user")
@@ -157,7 +159,7 @@ impl Dsn {
         let mut options = taken("options").unwrap_or_default();
         for (name, value) in all {
             // lib/pq hands what it does not know to the server as a setting of the session.
-            if !IGNORED.contains(&name.as_str()) {
+            if !unserved::is_ignored(&name) {
                 if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
                     return Err(bad(format!("{name:?} is no option")));
                 }
@@ -204,32 +206,6 @@ impl fmt::Display for Dsn {
         write!(f, "{}@{}/{}", self.user, self.server(), self.database)
     }
 }
-
-/// Options without a meaning here: Kerberos, and habits of other drivers.
-const IGNORED: [&str; 22] = [
-    "binary_parameters",
-    "client_encoding",
-    "disable_prepared_binary_result",
-    "gssdelegation",
-    "gssencmode",
-    "gsslib",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "krbspn",
-    "krbsrvname",
-    "load_balance_hosts",
-    "replication",
-    "require_auth",
-    "requirepeer",
-    "sslcertmode",
-    "sslcompression",
-    "sslcrl",
-    "sslinline",
-    "sslsni",
-    "tcp_user_timeout",
-];
 
 fn hosts(all: &mut Options) -> Result<Vec<Host>, ConfigError> {
     let names = all.remove("host").filter(|host| !host.is_empty());
@@ -356,7 +332,9 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_a_setting_of_the_session() {
-        let dsn = dsn("host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x");
+        let dsn = dsn(
+            "host=a user=u options='-c geqo=off' work_mem='1 MB' krbsrvname=x sslinline=false sslcertmode=allow",
+        );
         assert_eq!(dsn.options, "-c geqo=off -c work_mem=1\\ MB");
     }
 
@@ -371,6 +349,9 @@ mod tests {
             "hunter2",
             "postgresql://u:hunter2%zz@a/d",
             "password=hunter2",
+            "user=u sslpassword=hunter2",
+            "user=u sslinline=true sslkey=hunter2 sslcert=x",
+            "user=u password=hunter2 sslcrl=/revoked.pem",
         ] {
             let error = with(text, &[]).unwrap_err().to_string();
             assert!(!error.contains("hunter2") && error.starts_with("connection string: "), "{error}");

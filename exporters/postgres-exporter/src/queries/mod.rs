@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::collectors::Scope;
+use crate::config;
 use crate::connect::Connector;
 use crate::databases::{Selection, glob};
 use crate::server::{Knobs, Server};
@@ -38,6 +39,7 @@ pub(crate) fn sources(settings: &Settings, connector: &Connector) -> Result<Vec<
     let failed = |error: String| ConfigError::new(format!("--extend.query-path={path}: {error}"));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let queries: Arc<[Query]> = file::parse(&text).map_err(|error| failed(error.to_string()))?.into();
+    let server: Option<Arc<str>> = config::server_label(settings, &connector.dsn)?.map(Into::into);
     let (connector, selection) = (Arc::new(connector.clone()), Selection::new(settings)?);
     Ok(vec![SourceSpec::new([&QUERIES], move || {
         let first = session(&connector, connector.dsn.database.clone());
@@ -46,6 +48,7 @@ pub(crate) fn sources(settings: &Settings, connector: &Connector) -> Result<Vec<
             connector: connector.clone(),
             selection: selection.clone(),
             sessions: vec![first],
+            server: server.clone(),
             kept: BTreeMap::new(),
         }))
     })])
@@ -61,6 +64,8 @@ struct Queries {
     selection: Selection,
     /// The first is the connection string's.
     sessions: Vec<Session>,
+    /// Of the label that 0.19 had.
+    server: Option<Arc<str>>,
     /// What queries with a time to live gave, by query and database.
     kept: BTreeMap<(usize, String), (Instant, Page)>,
 }
@@ -69,13 +74,13 @@ impl Queries {
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         self.sessions[0].wake().await?;
         self.choose().await?;
-        let mut failed = None;
+        let mut failed = Vec::new();
         for at in 0..self.sessions.len() {
             let database = self.sessions[at].database().to_owned();
             if at > 0
                 && let Err(trouble) = self.sessions[at].wake().await
             {
-                failed = Some(format!("database {database}: {trouble}"));
+                failed.push(format!("database {database}: {trouble}"));
                 continue;
             }
             for query in 0..self.queries.len() {
@@ -86,12 +91,12 @@ impl Queries {
                     )));
                 };
                 if let Err(why) = result {
-                    failed = Some(format!("{}: {why}", self.queries[query].name));
+                    failed.push(format!("{}: {why}", self.queries[query].name));
                 }
                 sink.commit();
             }
         }
-        failed.map_or(Ok(()), |why| Err(CollectError::failed(why)))
+        if failed.is_empty() { Ok(()) } else { Err(CollectError::failed(failed.join("; "))) }
     }
 
     /// The databases that some query wants.
@@ -132,7 +137,7 @@ impl Queries {
         }
         let started = Instant::now();
         let mut page = Page::new();
-        let result = ask(query, session, &server, &mut page).await;
+        let result = ask(query, session, &server, self.server.as_deref(), &mut page).await;
         page.put(&SUCCESS, [&query.name, &server.database], result.is_ok());
         page.put(&SECONDS, [&query.name, &server.database], started.elapsed().as_secs_f64());
         sink.append(&page);
@@ -143,7 +148,13 @@ impl Queries {
     }
 }
 
-async fn ask(query: &Query, session: &Session, server: &Server, page: &mut Page) -> Result<(), String> {
+async fn ask(
+    query: &Query,
+    session: &Session,
+    server: &Server,
+    label: Option<&str>,
+    page: &mut Page,
+) -> Result<(), String> {
     if let Some(extension) = &query.requires {
         let sql = format!("SELECT 1 FROM pg_extension WHERE extname = '{}'", extension.replace('\'', "''"));
         if session.ask(&sql).await.map_err(|trouble| trouble.to_string())?.is_empty() {
@@ -152,7 +163,7 @@ async fn ask(query: &Query, session: &Session, server: &Server, page: &mut Page)
     }
     let messages =
         session.text_rows(&query.sql, query.timeout).await.map_err(|trouble| trouble.to_string())?;
-    rows::put(query, &messages, server.version, page)
+    rows::put(query, &messages, server.version, label, page)
 }
 
 fn is_for(query: &Query, database: &str) -> bool {

@@ -1,24 +1,19 @@
 //! Rows as text to samples.
 
-use exporter_core::{Kind, LabelValue, Page};
-use tokio_postgres::SimpleQueryMessage;
+use exporter_core::{Kind, LabelValue, Page, parse_duration};
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::file::{Query, Usage};
 
-/// Puts what the rows say; what cannot be read is told once, by column.
+/// Puts what the rows say, with the `server` label where 0.19's is wanted; what cannot be read is told once, by column.
 pub(super) fn put(
     query: &Query,
     messages: &[SimpleQueryMessage],
     version: i32,
+    server: Option<&str>,
     page: &mut Page,
 ) -> Result<(), String> {
-    let rows: Vec<_> = messages
-        .iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        })
-        .collect();
+    let rows = first_result(messages);
     let Some(first) = rows.first() else { return Ok(()) };
     let names: Vec<&str> = first.columns().iter().map(|column| column.name()).collect();
     let at = |name: &str| names.iter().position(|own| *own == name);
@@ -28,6 +23,10 @@ pub(super) fn put(
         .enumerate()
         .filter(|(_, name)| query.columns.get(*name).is_some_and(|column| column.usage == Usage::Label))
         .collect();
+    // A column of that name is the user's own.
+    let server = server.filter(|_| !labels.iter().any(|(_, name)| *name == "server"));
+    let server: Vec<(&str, &dyn LabelValue)> =
+        server.iter().map(|server| ("server", server as &dyn LabelValue)).collect();
     let mut bad = None;
     for (index, name) in names.iter().copied().enumerate() {
         let column = query.columns.get(name).filter(|column| column.versions.contain(version));
@@ -49,8 +48,7 @@ pub(super) fn put(
         for row in &rows {
             let values: Vec<&str> =
                 labels.iter().map(|(index, _)| row.get(*index).unwrap_or_default()).collect();
-            let own =
-                || labels.iter().zip(&values).map(|((_, name), value)| (*name, value as &dyn LabelValue));
+            let set = || label_set(&labels, &values, &server);
             let mut family =
                 page.foreign(&family, kind, help).map_err(|error| format!("{family}: {error}"))?;
             let text = row.get(index);
@@ -64,24 +62,22 @@ pub(super) fn put(
                 for (bound, value) in buckets {
                     let bound = bound_text(bound);
                     let le = [("le", &bound as &dyn LabelValue)];
-                    let labels = labels
-                        .iter()
-                        .zip(&values)
-                        .map(|((_, name), value)| (*name, value as &dyn LabelValue));
-                    let _ = family.put("_bucket", labels.chain(le), value);
+                    let _ = family.put("_bucket", label_set(&labels, &values, &server).chain(le), value);
                 }
-                let _ = family.put("_bucket", own().chain([("le", &"+Inf" as &dyn LabelValue)]), count);
-                let _ = family.put("_sum", own(), sum);
-                let _ = family.put("_count", own(), count);
+                let _ = family.put("_bucket", set().chain([("le", &"+Inf" as &dyn LabelValue)]), count);
+                let _ = family.put("_sum", set(), sum);
+                let _ = family.put("_count", set(), count);
                 continue;
             }
             let value = match column.map(|column| &column.usage) {
                 Some(Usage::Mapped(words)) => text.and_then(|text| words.get(text).copied()),
-                Some(Usage::Duration) => text.and_then(milliseconds),
+                Some(Usage::Duration) => {
+                    text.and_then(parse_duration).map(|duration| duration.as_secs_f64() * 1e3)
+                }
                 _ => text.map_or(Some(f64::NAN), number),
             };
             match value {
-                Some(value) => family.put("", own(), value).map_err(|error| format!("{name}: {error}"))?,
+                Some(value) => family.put("", set(), value).map_err(|error| format!("{name}: {error}"))?,
                 // A column that nobody named may be a text.
                 None if column.is_none() => {}
                 None => bad = Some(name),
@@ -89,6 +85,27 @@ pub(super) fn put(
         }
     }
     bad.map_or(Ok(()), |name| Err(format!("column {name} holds what is no number")))
+}
+
+/// The rows of the first statement that gives any: of several in one string, `SET …; SELECT …`, that is what the peer shows.
+fn first_result(messages: &[SimpleQueryMessage]) -> Vec<&SimpleQueryRow> {
+    let begin =
+        messages.iter().skip_while(|message| !matches!(message, SimpleQueryMessage::RowDescription(_)));
+    let rows = begin.skip(1).map_while(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.collect()
+}
+
+/// A row's labels: the user's columns, and what is added to each.
+fn label_set<'a>(
+    columns: &'a [(usize, &'a str)],
+    values: &'a [&'a str],
+    more: &'a [(&'a str, &'a dyn LabelValue)],
+) -> impl Iterator<Item = (&'a str, &'a dyn LabelValue)> {
+    let own = columns.iter().zip(values).map(|((_, name), value)| (*name, value as &dyn LabelValue));
+    own.chain(more.iter().copied())
 }
 
 type Histogram = (Vec<(f64, f64)>, f64, f64);
@@ -157,28 +174,6 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
-/// A duration as Go writes it, `1m2.5s`, in milliseconds.
-fn milliseconds(text: &str) -> Option<f64> {
-    let mut rest = text;
-    let mut total = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| at + digits);
-        let factor = match &rest[digits..end] {
-            "ns" => 1e-6,
-            "us" | "µs" => 1e-3,
-            "ms" => 1.0,
-            "s" => 1e3,
-            "m" => 6e4,
-            "h" => 3.6e6,
-            _ => return None,
-        };
-        total += rest[..digits].parse::<f64>().ok()? * factor;
-        rest = &rest[end..];
-    }
-    (!text.is_empty()).then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +193,6 @@ mod tests {
         for bad in ["", "abc", "2026-13-01", "12:30"] {
             assert_eq!(number(bad), None, "{bad}");
         }
-        assert_eq!(milliseconds("1m2.5s"), Some(62_500.0));
-        assert_eq!(milliseconds("5"), None);
         assert_eq!(array("{1,2.5}"), Some(vec![1.0, 2.5]));
     }
 }

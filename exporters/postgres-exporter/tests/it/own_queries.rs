@@ -36,6 +36,16 @@ shop_writes:
 shop_extension:
   query: "SELECT 1 AS one"
   requires: postgis
+shop_several:
+  query: "SET enable_seqscan = on; SELECT 4 AS first, 5 AS second; SELECT 6 AS first"
+pg_stat_user_tables:
+  query: "SELECT current_database() AS datname, 'public' AS schemaname, 'orders' AS relname, -1 AS n_live_tup, 8 AS ours"
+  metrics:
+    - datname: {usage: "LABEL", description: "Database"}
+    - schemaname: {usage: "LABEL", description: "Schema"}
+    - relname: {usage: "LABEL", description: "Table"}
+    - n_live_tup: {usage: "GAUGE", description: "Rows"}
+    - ours: {usage: "GAUGE", description: "Of the user"}
 "#;
 
 fn bed() -> Result<Server> {
@@ -64,6 +74,11 @@ fn queries_of_the_peers_file() -> Result {
         ("shop_sizes_size_bucket{le=\"2\"}", 5.0),
         ("shop_sizes_size_bucket{le=\"+Inf\"}", 6.0),
         ("shop_sizes_size_sum", 9.5),
+        ("shop_several_first", 4.0),
+        ("shop_several_second", 5.0),
+        // What the exporter shows itself comes first; files for old versions of the peer have such names.
+        ("pg_stat_user_tables_n_live_tup{datname=\"shop\",schemaname=\"public\",relname=\"orders\"}", 1000.0),
+        ("pg_stat_user_tables_ours{datname=\"shop\",relname=\"orders\",schemaname=\"public\"}", 8.0),
         ("pg_query_success{query=\"shop_orders\",datname=\"shop\"}", 1.0),
         ("pg_query_success{query=\"shop_wrong\",datname=\"shop\"}", 0.0),
         ("pg_query_success{query=\"shop_slow\",datname=\"shop\"}", 0.0),
@@ -73,6 +88,10 @@ fn queries_of_the_peers_file() -> Result {
         assert_eq!(page.value(series), Some(value), "{series}\n{}", exporter.log());
     }
     assert!(page.value("shop_orders_newest{note=\"x\"}").unwrap() > 1.7e9);
+    assert_eq!(page.text.matches("pg_stat_user_tables_n_live_tup{").count(), 2, "one a table");
+    for wrong in ["shop_slow: ", "shop_writes: ", "shop_wrong: "] {
+        assert!(exporter.log().contains(wrong), "{}", exporter.log());
+    }
     for absent in ["shop_old_one", "shop_standby_one", "shop_extension_one"] {
         assert_eq!(page.value(absent), None, "{absent}");
     }
@@ -82,6 +101,12 @@ fn queries_of_the_peers_file() -> Result {
     assert!(newest.unwrap() > 1.7e9);
     assert_eq!(server.session("shop")?.text("SELECT count(*)::text FROM orders")?, "1000");
     assert!(!exporter.log().contains("CREATE INDEX"), "there is one");
+    let file = format!("--extend.query-path={}", file.display());
+    let before = Exporter::start(&server.dsn("postgres", "shop"), &[&file, "--compat=0.19"])?;
+    let server = format!("server=\"{}\"", server.address());
+    for family in ["shop_orders_count", "shop_sizes_size_bucket", "pg_stat_user_tables_ours"] {
+        assert!(before.page()?.find(family, &[&server]).is_some(), "{family}");
+    }
     Ok(())
 }
 

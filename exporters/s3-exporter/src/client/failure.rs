@@ -26,7 +26,21 @@ impl Failure {
         Self { code: Cow::Borrowed(code), message: message.into(), status: 0, region: None }
     }
 
-    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    /// What a server says of itself.
+    pub(crate) fn told(status: u16, code: &str, message: &str) -> Self {
+        if !is_word(code) {
+            return Self { status, ..Self::new("decode", "an error without a code") };
+        }
+        Self { code: Cow::Owned(code.to_owned()), status, ..Self::new("", clip(message)) }
+    }
+
+    /// An answer that says nothing else.
+    pub(crate) fn status(status: u16) -> Self {
+        let code = Cow::Owned(format!("http_{status}"));
+        Self { code, status, ..Self::new("", format!("status {status}")) }
+    }
+
+    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -55,11 +69,7 @@ impl Failure {
                     },
                     // A body that is no error: the SDK could not read what came with 200.
                     _ if status < 300 => Self::answered("decode", error),
-                    _ => Self {
-                        code: Cow::Owned(format!("http_{status}")),
-                        message: format!("status {status}"),
-                        ..Self::answered("", error)
-                    },
+                    _ => Self { region: Self::answered("", error).region, ..Self::status(status) },
                 }
             }
             _ => Self::new("unknown", root(error.source())),
@@ -107,6 +117,15 @@ impl Failure {
             "NoSuchBucketPolicy",
         ];
         CODES.contains(&self.code.as_ref()) || matches!(self.status, 405 | 501)
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        Self::of(&error)
     }
 }
 

@@ -5,20 +5,18 @@ pub(crate) mod failure;
 pub(crate) mod limits;
 pub(crate) mod meters;
 pub(crate) mod operation;
+pub(crate) mod taken;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation,
     SharedCredentialsProvider, SharedHttpClient,
 };
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use exporter_core::ConfigError;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -92,6 +90,16 @@ impl Endpoint {
         })
     }
 
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn http(&self) -> SharedHttpClient {
+        self.http.clone()
+    }
+
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn credentials(&self) -> Option<&SharedCredentialsProvider> {
+        self.credentials.as_ref()
+    }
+
     /// Where a bucket is.
     pub(crate) fn region(&self, bucket: &str) -> String {
         let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,8 +129,8 @@ impl Endpoint {
         make: impl Fn(Client) -> F,
     ) -> Result<T, Failure>
     where
-        E: ProvideErrorMetadata + Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>>,
     {
         let begin = Instant::now();
         let result = self.attempts(operation, bucket, spend, make).await;
@@ -143,8 +151,8 @@ impl Endpoint {
         make: impl Fn(Client) -> F,
     ) -> Result<T, Failure>
     where
-        E: ProvideErrorMetadata + Error + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>>,
     {
         let mut pause = FIRST_PAUSE;
         let mut moved = false;
@@ -155,14 +163,14 @@ impl Endpoint {
             }
             self.meters.sent(operation.class(self.config.prices));
             let region = self.region(bucket);
-            // The SDK has no deadline for a body that is read within the call.
+            // The SDK has no deadline for a body, and reads most of them within the call.
             let limit = self.config.timeout.0 * 4 / 3;
             let failure = match tokio::time::timeout(limit, make(self.client(&region))).await {
                 Ok(Ok(answer)) => {
                     self.retries.succeeded();
                     return Ok(answer);
                 }
-                Ok(Err(error)) => Failure::of(&error),
+                Ok(Err(error)) => error.into(),
                 Err(_) => Failure::new("timeout", format!("no whole answer in {:.1} s", limit.as_secs_f64())),
             };
             if let Some(there) = failure.region.as_ref().filter(|there| **there != region && !moved) {

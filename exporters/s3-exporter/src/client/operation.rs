@@ -2,16 +2,19 @@
 
 use crate::config::file::Prices;
 
+#[cfg_attr(not(feature = "cloudwatch"), allow(dead_code, reason = "CloudWatch's are not asked for"))]
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Operation {
     DeleteObject,
     GetBucketLifecycle,
     GetBucketReplication,
     GetBucketVersioning,
+    GetMetricData,
     GetObject,
     HeadBucket,
     HeadObject,
     ListBuckets,
+    ListMetrics,
     ListMultipartUploads,
     ListObjectVersions,
     ListObjects,
@@ -27,10 +30,12 @@ impl Operation {
             Operation::GetBucketLifecycle => "GetBucketLifecycleConfiguration",
             Operation::GetBucketReplication => "GetBucketReplication",
             Operation::GetBucketVersioning => "GetBucketVersioning",
+            Operation::GetMetricData => "GetMetricData",
             Operation::GetObject => "GetObject",
             Operation::HeadBucket => "HeadBucket",
             Operation::HeadObject => "HeadObject",
             Operation::ListBuckets => "ListBuckets",
+            Operation::ListMetrics => "ListMetrics",
             Operation::ListMultipartUploads => "ListMultipartUploads",
             Operation::ListObjectVersions => "ListObjectVersions",
             Operation::ListObjects => "ListObjectsV2",
@@ -42,6 +47,7 @@ impl Operation {
     /// What it is billed as.
     pub(crate) fn class(self, prices: Prices) -> &'static str {
         match (prices, self) {
+            (_, Operation::GetMetricData | Operation::ListMetrics) => "cloudwatch",
             (Prices::Aws, Operation::DeleteObject) => "delete",
             (Prices::Aws, Operation::PutObject) => "put",
             (Prices::Aws, Operation::HeadBucket | Operation::HeadObject) => "head",

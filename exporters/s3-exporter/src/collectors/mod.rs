@@ -50,9 +50,9 @@ impl Source for Shown {
             engine.start().map_err(CollectError::failed)?;
             let shared = &engine.shared;
             let several = shared.endpoints.len() > 1;
-            let (watchers, settings) = {
+            let (watchers, settings, usages) = {
                 let targets = shared.targets();
-                (targets.watchers.clone(), targets.settings.clone())
+                (targets.watchers.clone(), targets.settings.clone(), targets.usages.clone())
             };
             let known: Vec<_> = watchers.iter().map(|watcher| Known::new(watcher, several)).collect();
             sink.collector(&list::LIST, |page| {
@@ -62,6 +62,7 @@ impl Source for Shown {
             });
             sink.collector(&usage::USAGE, |page| {
                 known.iter().for_each(|known| usage::put(page, known));
+                usages.iter().for_each(|usage| usage::put_measured(page, usage, several));
                 Ok(())
             });
             sink.collector(&groups::GROUPS, |page| {

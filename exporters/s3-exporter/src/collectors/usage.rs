@@ -6,12 +6,13 @@ use exporter_core::exposition::Page;
 use super::Known;
 use crate::labelled::families;
 use crate::list::fold::SIZES;
+use crate::usage::Usage;
 
 pub(super) static USAGE: Collector =
     Collector { name: "usage", enabled: true, families: DESCS, dynamic: &[] };
 
 families! { DESCS:
-    BYTES: 4/5 = Gauge("s3_bucket_usage_bytes", "Bytes stored; current and noncurrent together are billed.", ["bucket", "prefix", "storage_class", "version"]);
+    BYTES: 4/5 = Gauge("s3_bucket_usage_bytes", "Bytes stored; all versions together are billed.", ["bucket", "prefix", "storage_class", "version"]);
     OBJECTS: 4/5 = Gauge("s3_bucket_usage_objects", "Objects or old versions stored.", ["bucket", "prefix", "storage_class", "version"]);
     MARKERS: 2/3 = Gauge("s3_bucket_delete_markers", "Delete markers; only where versions are listed.", ["bucket", "prefix"]);
     EMPTY: 2/3 = Gauge("s3_empty_objects", "Objects of 0 bytes, such as failed dumps.", ["bucket", "prefix"]);
@@ -77,4 +78,20 @@ pub(super) fn put(page: &mut Page, known: &Known<'_>) {
         SIZE.put(page, at, [bucket, prefix, bound], below);
     }
     SIZE.put(page, at, [bucket, prefix, &"+Inf"], totals.all.objects);
+}
+
+/// What another source than a list says.
+pub(super) fn put_measured(page: &mut Page, usage: &Usage, several: bool) {
+    let at = several.then_some(usage.endpoint.config.name.as_str());
+    let bucket = &usage.bucket;
+    let measured = usage.lock();
+    let Some(measured) = &*measured else { return };
+    for (class, bytes) in &measured.bytes {
+        BYTES.put(page, at, [bucket, &"", class, &"all"], *bytes);
+    }
+    if let Some(objects) = measured.objects {
+        OBJECTS.put(page, at, [bucket, &"", &"all", &"all"], objects);
+    }
+    SOURCE.put(page, at, [bucket, &"cloudwatch"], 1);
+    WHEN.put(page, at, [bucket], measured.at);
 }

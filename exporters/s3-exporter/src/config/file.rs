@@ -31,6 +31,8 @@ pub(crate) struct Endpoint {
     /// Trusted instead of the system's authorities.
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) prices: Prices,
+    /// Where CloudWatch is; empty is the bucket's region of AWS.
+    pub(crate) cloudwatch_url: String,
     /// Requests a day; passes are left out beyond it, probes are not.
     pub(crate) daily_requests: Option<u64>,
     /// Without a byte for so long, a request has failed.
@@ -52,6 +54,7 @@ impl Default for Endpoint {
             credentials: Credentials::default(),
             ca_file: None,
             prices: Prices::Aws,
+            cloudwatch_url: String::new(),
             daily_requests: None,
             timeout: Span::seconds(15),
             connect_timeout: Span::seconds(3),
@@ -152,6 +155,9 @@ pub(crate) struct Watch {
     pub(crate) ordered: bool,
     pub(crate) pattern: Option<Pattern>,
     pub(crate) mode: Mode,
+    pub(crate) usage: UsageSource,
+    /// How often another source than a list is asked.
+    pub(crate) usage_interval: Span,
     /// A partition whose date is older is not listed again before the next whole pass.
     pub(crate) closed_after: Span,
     /// How often all is listed, whatever is known.
@@ -164,7 +170,7 @@ pub(crate) struct Watch {
     pub(crate) expectations: Vec<Expectation>,
 }
 
-/// Most pages in flight: each is about half a megabyte.
+/// Most pages in flight: each is about a megabyte, which is what hyper reads ahead.
 pub(crate) const MAX_PARALLEL: usize = 8;
 
 impl Default for Watch {
@@ -181,6 +187,8 @@ impl Default for Watch {
             ordered: true,
             pattern: None,
             mode: Mode::Auto,
+            usage: UsageSource::List,
+            usage_interval: Span::seconds(6 * 3600),
             closed_after: Span::seconds(2 * 86_400),
             verify: Span::seconds(86_400),
             expect_active: None,
@@ -207,6 +215,16 @@ pub(crate) enum Mode {
     Newest,
     /// Nothing: only what the bucket is set to is asked for.
     None,
+}
+
+/// Who says how much a bucket holds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UsageSource {
+    #[default]
+    List,
+    /// AWS counts once a day; the bucket is not listed.
+    Cloudwatch,
 }
 
 /// What must be there.

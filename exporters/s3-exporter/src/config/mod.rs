@@ -9,7 +9,7 @@ use exporter_core::{ConfigError, Settings};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use file::{Endpoint, Expectation, File, Mode, Probe, Target, Watch};
+use file::{Endpoint, Expectation, File, Mode, Probe, Target, UsageSource, Watch};
 
 /// The endpoint that has no name.
 pub(crate) const DEFAULT: &str = "default";
@@ -42,6 +42,7 @@ impl Watching {
 
     pub(crate) fn mode(&self) -> Mode {
         match (self.watch.mode, &self.watch.pattern) {
+            (Mode::Auto, _) if self.watch.usage == UsageSource::Cloudwatch => Mode::None,
             (Mode::Auto, Some(pattern)) if pattern.has_date() => Mode::Incremental,
             (Mode::Auto, _) => Mode::Full,
             (mode, _) => mode,
@@ -80,6 +81,7 @@ impl Config {
             if !seen.insert((endpoint, target.bucket.clone(), target.prefix.clone())) {
                 return Err(failed(format!("target {} {:?} is there twice", target.bucket, target.prefix)));
             }
+            has_cloudwatch(&endpoints[endpoint], &target.watch).map_err(failed)?;
             targets.push(watching(endpoint, target).map_err(failed)?);
         }
         let mut names = BTreeSet::new();
@@ -122,6 +124,10 @@ fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
         if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
             return Err(format!("endpoint {name}: url {url:?}: write http://HOST:PORT or https://HOST"));
         }
+        let discovered = endpoint.discover.as_ref().and_then(|discover| discover.target.as_ref());
+        if let Some(watch) = discovered {
+            has_cloudwatch(endpoint, watch)?;
+        }
         if endpoint.attempts == 0 || endpoint.attempts > 10 {
             return Err(format!("endpoint {name}: attempts: 1 to 10"));
         }
@@ -135,6 +141,16 @@ fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
         }
     }
     Ok(endpoints)
+}
+
+fn has_cloudwatch(endpoint: &Endpoint, watch: &Watch) -> Result<(), String> {
+    if watch.usage == UsageSource::List || endpoint.url.is_empty() || !endpoint.cloudwatch_url.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "endpoint {}: usage: only AWS has CloudWatch; give cloudwatch_url if this server has one",
+        endpoint.name
+    ))
 }
 
 pub(crate) fn position(endpoints: &[Endpoint], name: &str) -> Result<usize, String> {
@@ -161,10 +177,16 @@ pub(crate) fn watching(endpoint: usize, target: Target) -> Result<Watching, Stri
     if matches!(watch.mode, Mode::Incremental | Mode::Newest) && !has_date {
         return failed("this mode wants a pattern with a {date}: logs/{host}/{date:%Y-%m-%d}/");
     }
-    if watch.mode == Mode::Newest && !watch.expectations.is_empty() {
-        return failed(
-            "mode newest does not see all objects, so expectations cannot be judged; use mode incremental",
-        );
+    if watch.usage == UsageSource::Cloudwatch {
+        if !cfg!(feature = "cloudwatch") {
+            return failed("usage: this program is built without the feature cloudwatch");
+        }
+        if !prefix.is_empty() {
+            return failed("usage: CloudWatch knows whole buckets only; leave out the prefix, or list it");
+        }
+        if matches!(watch.mode, Mode::Full | Mode::Incremental) {
+            return failed("usage: a bucket that is listed needs no CloudWatch; leave out one of the two");
+        }
     }
     let expectations = std::mem::take(&mut watch.expectations)
         .into_iter()
@@ -173,5 +195,12 @@ pub(crate) fn watching(endpoint: usize, target: Target) -> Result<Watching, Stri
             expectation
         })
         .collect();
-    Ok(Watching { endpoint, bucket, prefix, watch, expectations })
+    let watching = Watching { endpoint, bucket, prefix, watch, expectations };
+    if matches!(watching.mode(), Mode::None | Mode::Newest) && !watching.expectations.is_empty() {
+        return Err(format!(
+            "target {}: expectations are judged by a list of all objects, which mode newest, mode none and usage cloudwatch have not",
+            watching.bucket
+        ));
+    }
+    Ok(watching)
 }

@@ -4,6 +4,7 @@ use crate::client::failure::Failure;
 use crate::client::operation::Operation;
 use crate::client::{Endpoint, Spend};
 
+use super::page;
 use super::walk::{Allowance, some};
 
 /// Prefixes of one level that are kept; more are an error, since what hangs below them would be missing.
@@ -22,27 +23,27 @@ pub(crate) async fn prefixes(
     loop {
         let page = endpoint
             .call(Operation::ListObjects, bucket, Spend::Budgeted, |client| {
-                client
+                let request = client
                     .list_objects_v2()
                     .bucket(bucket)
                     .set_prefix(some(prefix))
                     .delimiter(delimiter)
-                    .set_continuation_token(token.clone())
-                    .send()
+                    .set_continuation_token(token.clone());
+                page::objects(request)
             })
             .await?;
         allowance.page();
-        found.extend(page.common_prefixes().iter().filter_map(|one| one.prefix()).map(str::to_owned));
+        found.extend(page.prefixes().map(str::to_owned));
         if found.len() > MAX_PREFIXES {
             return Err(Failure::new(
                 "too_many",
                 format!("more than {MAX_PREFIXES} prefixes below {prefix:?}"),
             ));
         }
-        if page.is_truncated() != Some(true) {
+        if !page.truncated {
             return Ok(found);
         }
-        let next = page.next_continuation_token().map(str::to_owned);
+        let next = page.token;
         if next.is_none() {
             return Err(Failure::new("no_token", "the server says that there is more and not where"));
         }
@@ -62,9 +63,9 @@ pub(crate) async fn first(
 ) -> Result<Option<f64>, Failure> {
     let page = endpoint
         .call(Operation::ListObjects, bucket, Spend::Budgeted, |client| {
-            client.list_objects_v2().bucket(bucket).set_prefix(some(prefix)).max_keys(1).send()
+            page::objects(client.list_objects_v2().bucket(bucket).set_prefix(some(prefix)).max_keys(1))
         })
         .await?;
     allowance.page();
-    Ok(page.contents().first().map(|object| super::walk::seconds(object.last_modified())))
+    Ok(page.items().next().map(|object| object.modified))
 }

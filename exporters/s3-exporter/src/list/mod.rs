@@ -6,5 +6,7 @@
 pub(crate) mod fold;
 pub(crate) mod levels;
 pub(crate) mod multipart;
+pub(crate) mod page;
 pub(crate) mod ranges;
 pub(crate) mod walk;
+pub(crate) mod xml;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::client::failure::Failure;
 use crate::client::operation::Operation;
 use crate::client::{Endpoint, Spend};
+use crate::list::page;
 
 /// One object, an old version of one, or a delete marker.
 #[derive(Clone, Copy, Debug)]
@@ -156,29 +157,18 @@ impl Walk<'_> {
         let page = self
             .endpoint
             .call(Operation::ListObjects, self.bucket, Spend::Budgeted, |client| {
-                client
+                let request = client
                     .list_objects_v2()
                     .bucket(self.bucket)
                     .set_prefix(some(self.prefix))
                     // A token counts more, but some servers want both.
                     .set_start_after(range.after.clone().filter(|_| token.is_none()))
-                    .set_continuation_token(token.clone())
-                    .send()
+                    .set_continuation_token(token.clone());
+                page::objects(request)
             })
             .await?;
-        for object in page.contents() {
-            see(Item {
-                key: object.key().unwrap_or_default(),
-                bytes: size(object.size()),
-                modified: seconds(object.last_modified()),
-                class: object.storage_class().map_or("STANDARD", |class| class.as_str()),
-                kind: Kind::Current,
-            });
-        }
-        following(
-            page.is_truncated(),
-            page.next_continuation_token().map(|token| Next::Token(token.to_owned())),
-        )
+        page.items().for_each(&mut *see);
+        following(page.truncated, page.token.map(Next::Token))
     }
 
     async fn version_page(
@@ -194,57 +184,33 @@ impl Walk<'_> {
         let page = self
             .endpoint
             .call(Operation::ListObjectVersions, self.bucket, Spend::Budgeted, |client| {
-                client
+                let request = client
                     .list_object_versions()
                     .bucket(self.bucket)
                     .set_prefix(some(self.prefix))
                     .set_key_marker(key.clone())
-                    .set_version_id_marker(version.clone())
-                    .send()
+                    .set_version_id_marker(version.clone());
+                page::versions(request)
             })
             .await?;
-        for object in page.versions() {
-            see(Item {
-                key: object.key().unwrap_or_default(),
-                bytes: size(object.size()),
-                modified: seconds(object.last_modified()),
-                class: object.storage_class().map_or("STANDARD", |class| class.as_str()),
-                kind: if object.is_latest() == Some(true) { Kind::Current } else { Kind::Old },
-            });
-        }
-        for marker in page.delete_markers() {
-            see(Item {
-                key: marker.key().unwrap_or_default(),
-                bytes: 0,
-                modified: seconds(marker.last_modified()),
-                class: "",
-                kind: Kind::Marker,
-            });
-        }
-        let next = page
-            .next_key_marker()
-            .map(|key| Next::Marker(key.to_owned(), page.next_version_id_marker().map(str::to_owned)));
-        following(page.is_truncated(), next)
+        page.items().for_each(&mut *see);
+        following(page.truncated, page.key_marker.map(|key| Next::Marker(key, page.version_marker)))
     }
 }
 
-fn following(truncated: Option<bool>, next: Option<Next>) -> Result<Option<Next>, Failure> {
+fn following(truncated: bool, next: Option<Next>) -> Result<Option<Next>, Failure> {
     match (truncated, next) {
-        (Some(true), None) => Err(Failure::new(
+        (true, None) => Err(Failure::new(
             "no_token",
             "the server says that there is more and not where: its list cannot be read to its end",
         )),
-        (Some(true), next) => Ok(next),
-        _ => Ok(None),
+        (true, next) => Ok(next),
+        (false, _) => Ok(None),
     }
 }
 
 pub(crate) fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn size(bytes: Option<i64>) -> u64 {
-    bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
 }
 
 pub(crate) fn seconds(time: Option<&DateTime>) -> f64 {

@@ -1,4 +1,4 @@
-//! Counts and bytes agree with moto, which is nobody of ours.
+//! What moto has, which is nobody of ours: counts and bytes of lists, and CloudWatch.
 
 use exporter_testkit::http::{Response, send};
 use exporter_testkit::ports::{self, Port};
@@ -34,10 +34,23 @@ impl Moto {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.ask_service("s3", method, path, headers, body)
+    }
+
+    fn ask_service(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
         let url = format!("http://{}{path}", self.port.address());
         // It reads the region and the service from a signature that it does not check.
-        let signature = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
-        let headers = [&[("Authorization", signature)], headers].concat();
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let headers = [&[("Authorization", signature.as_str())], headers].concat();
         let answer = send(method, &url, &headers, body.as_bytes(), Duration::from_secs(20)).unwrap();
         assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text());
         answer
@@ -129,5 +142,68 @@ probes: [{{bucket: box, access: {{}}, roundtrip: {{interval: 1h}}}}]
     assert_eq!(levels.value("s3_common_prefixes"), Some(2.0), "{}", levels.text);
     let missing = ours.probe(&[("bucket", "no-such-bucket")]).unwrap();
     assert_eq!(missing.value("s3_list_success"), Some(0.0), "{}", missing.text);
+    Ok(())
+}
+
+#[cfg(feature = "cloudwatch")]
+#[test]
+fn sizes_that_cloudwatch_knows() -> Result {
+    let moto = Moto::start()?;
+    let old = now() - 2.0 * 86_400.0;
+    let fresh = now() - 86_400.0;
+    let put = |bucket: &str, name: &str, storage_type: &str, at: f64, value: f64| {
+        let form = format!(
+            "Action=PutMetricData&Version=2010-08-01&Namespace=AWS%2FS3&MetricData.member.1.MetricName={name}\
+             &MetricData.member.1.Value={value}&MetricData.member.1.Timestamp={}\
+             &MetricData.member.1.Dimensions.member.1.Name=BucketName&MetricData.member.1.Dimensions.member.1.Value={bucket}\
+             &MetricData.member.1.Dimensions.member.2.Name=StorageType&MetricData.member.1.Dimensions.member.2.Value={storage_type}",
+            fake_s3::time(at)
+        );
+        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        moto.ask_service("monitoring", "POST", "/", &kind, &form);
+    };
+    put("huge", "BucketSizeBytes", "StandardStorage", old, 1e12);
+    put("huge", "BucketSizeBytes", "StandardStorage", fresh, 2e12);
+    put("huge", "BucketSizeBytes", "GlacierStorage", fresh, 5e11);
+    put("huge", "BucketSizeBytes", "GlacierObjectOverhead", fresh, 12345.0);
+    put("huge", "NumberOfObjects", "AllStorageTypes", fresh, 3e8);
+    put("other", "BucketSizeBytes", "StandardStorage", fresh, 1.0);
+    let file = format!(
+        "endpoints: [{{url: 'http://{0}', cloudwatch_url: 'http://{0}', credentials: {{access_key_id: a, secret_access_key: b}}}}]
+targets:
+  - {{bucket: huge, usage: cloudwatch, quota_bytes: 5TB, bucket_settings: false}}
+  - {{bucket: none, usage: cloudwatch, bucket_settings: false}}
+",
+        moto.port.address()
+    );
+    let ours = Ours::with_text(&file);
+    let page = ours.page_when("both to be asked for", |page| {
+        page.value("s3_bucket_usage_timestamp_seconds{bucket=\"huge\"}").is_some()
+            && page.text.contains("s3_operations_total{operation=\"ListMetrics\",bucket=\"none\"")
+    });
+    let bytes = |class: &str| {
+        page.value(&format!(
+            "s3_bucket_usage_bytes{{bucket=\"huge\",prefix=\"\",storage_class=\"{class}\",version=\"all\"}}"
+        ))
+    };
+    assert_eq!(
+        [bytes("STANDARD"), bytes("GLACIER"), bytes("GlacierObjectOverhead")],
+        [Some(2e12), Some(5e11), Some(12345.0)],
+        "{}",
+        page.text
+    );
+    assert_eq!(page.value("s3_bucket_usage_objects"), Some(3e8), "{}", page.text);
+    assert_eq!(page.value("s3_bucket_usage_source_info{bucket=\"huge\",source=\"cloudwatch\"}"), Some(1.0));
+    let at = page.value("s3_bucket_usage_timestamp_seconds").unwrap();
+    assert!((at - fresh).abs() < 86_400.0, "{at} and {fresh}");
+    for (series, value) in [
+        ("s3_exporter_requests_total{class=\"cloudwatch\"}", 3.0),
+        ("s3_operations_total{operation=\"GetMetricData\",bucket=\"huge\",status=\"success\"}", 1.0),
+        ("s3_bucket_quota_bytes{bucket=\"huge\",prefix=\"\",source=\"config\"}", 5e12),
+    ] {
+        assert_eq!(page.value(series), Some(value), "{series}\n{}", page.text);
+    }
+    // Nothing was listed.
+    assert!(!page.text.contains("ListObjects") && !page.text.contains("s3_objects"), "{}", page.text);
     Ok(())
 }
