@@ -6,5 +6,6 @@ mod faults;
 mod incremental;
 mod moto;
 mod probes;
+mod program;
 mod ranges;
 mod support;

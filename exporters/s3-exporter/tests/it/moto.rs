@@ -1,6 +1,6 @@
 //! What moto has, which is nobody of ours: counts and bytes of lists, and CloudWatch.
 
-use exporter_testkit::http::{Response, send};
+use exporter_testkit::http::{Response, get, send};
 use exporter_testkit::ports::{self, Port};
 use exporter_testkit::process::Process;
 use exporter_testkit::{Result, tools, wait};
@@ -9,13 +9,24 @@ use std::time::Duration;
 
 use crate::support::{Ours, now};
 
-struct Moto {
+pub(crate) struct Moto {
     _process: Process,
     port: Port,
 }
 
 impl Moto {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
+        let moto = Self::start_with(&[])?;
+        let url = format!("{}/moto-api/", moto.url());
+        wait::until("moto", wait::LONG, || get(&url, &[])?.expect_status(200))?;
+        Ok(moto)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.port.address())
+    }
+
+    pub(crate) fn start_with(args: &[&str]) -> Result<Self> {
         let port = ports::free()?;
         let path = tools::workspace_root().join("target/tools/python");
         assert!(path.join("moto").exists(), "moto is missing: run `cargo xtask setup`");
@@ -28,8 +39,9 @@ impl Moto {
             "-p",
             &port.to_string(),
         ]);
+        command.args(args);
         let mut process = Process::spawn(&mut command)?;
-        process.wait_http(&format!("http://{}/moto-api/", port.address()), wait::LONG)?;
+        process.wait_stderr_line("Running on", wait::LONG)?;
         Ok(Self { _process: process, port })
     }
 
