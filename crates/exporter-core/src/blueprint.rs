@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{ConfigFile, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
-use crate::http::Instance;
+use crate::http::{Instance, listen};
 use crate::plan::AllInOne;
 use crate::probe::Probes;
 use crate::registry::Registry;
@@ -20,11 +20,13 @@ pub(crate) struct Blueprint {
     /// Addresses of its own.
     listen: Vec<String>,
     settings: Settings,
+    /// Which entry of which file it is, for errors; empty where there is but one.
+    place: String,
 }
 
 impl Blueprint {
     pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
-        Self { exporter, name, path, listen: Vec::new(), settings }
+        Self { exporter, name, path, listen: Vec::new(), settings, place: String::new() }
     }
 
     fn with_listen(mut self, listen: Vec<String>) -> Self {
@@ -50,6 +52,10 @@ impl Blueprint {
     }
 
     fn build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
+        self.try_build(fingerprint).map_err(|error| ConfigError::new(format!("{}{error}", self.place)))
+    }
+
+    fn try_build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
         let settings = self.settings.anew();
         let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
@@ -117,8 +123,13 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
             return Err(ConfigError::new(format!("{path}: unknown exporter {kind:?}; known: {known}")));
         };
         for entry in entries {
-            let one =
-                configured_one(exporter, entry.0).map_err(|error| place(&format!("{kind}: "), &error))?;
+            let named = entry.0.iter().find(|(key, _)| key == "name").and_then(|(_, name)| name.0.first());
+            let entry_of = match named {
+                Some(name) => format!("{kind} {name:?}: "),
+                None => format!("{kind}: "),
+            };
+            let mut one = configured_one(exporter, entry.0).map_err(|error| place(&entry_of, &error))?;
+            one.place = format!("{path}: {entry_of}");
             if blueprints.iter().any(|other| other.path == one.path) {
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
@@ -178,6 +189,9 @@ fn configured_one(
             return Err(ConfigError::new(message));
         }
     };
+    for address in &listen {
+        listen::check(address).map_err(|error| ConfigError::new(format!("listen: {error}")))?;
+    }
     let settings = exporter_settings(exporter, given)?;
     Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings).with_listen(listen))
 }

@@ -208,11 +208,7 @@ impl Sink {
     }
 
     /// Ends the run with what `collect` returned.
-    pub(crate) fn detach(
-        &mut self,
-        result: Result<(), CollectError>,
-        earlier: Option<(&Run, &SourceSpec)>,
-    ) {
+    pub(crate) fn detach(&mut self, result: Result<(), CollectError>, earlier: Option<(&Run, &SourceSpec)>) {
         // A source of one collector need not begin and end it.
         let implicit =
             self.run.as_ref().is_some_and(|run| matches!(&run.parts()[..], [Part { outcome: None, .. }]));

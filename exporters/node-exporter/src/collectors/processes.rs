@@ -9,6 +9,7 @@ use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family, F
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
@@ -130,8 +131,7 @@ fn linked(proc: &Path) -> std::io::Result<u64> {
         let is_link_to_above = matches!(name, b"." | b"..");
         others += u64::from(entry.file_type() == FileType::Directory && !is_link_to_above);
     }
-    let links = u64::from(rustix::fs::fstat(&directory)?.st_nlink);
-    Ok(links.saturating_sub(2 + others))
+    Ok(std::fs::metadata(proc)?.nlink().saturating_sub(2 + others))
 }
 
 fn pids(proc: &Path) -> std::io::Result<Vec<String>> {
