@@ -17,7 +17,7 @@ mod flags;
 mod health;
 mod http;
 pub mod log;
-mod memory;
+pub mod memory;
 mod notify;
 mod plan;
 pub mod probe;

@@ -13,7 +13,7 @@ pub(crate) fn share_one_heap() {
 
 /// Gives back what was needed for a moment, at the start or while buffers found their sizes: free memory between memory
 /// in use, and pages of the program's file, of which a scrape needs the smaller part.
-pub(crate) fn give_back() {
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes no pointer; memory in use stays as it is.
     unsafe {

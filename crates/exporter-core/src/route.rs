@@ -35,6 +35,8 @@ pub struct RouteRequest {
     pub rest: String,
     /// The pairs of the query, percent-decoded.
     pub parameters: Box<Parameters>,
+    /// The address the request came in by, as its client wrote it.
+    pub host: Option<String>,
     /// `Authorization: Bearer ...`
     pub bearer: Option<Secret>,
 }

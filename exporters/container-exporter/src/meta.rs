@@ -1,7 +1,7 @@
 //! `container-exporter meta`: the only process that needs the engine's socket. It asks what the list of allowed requests
 //! says, keeps what is harmless, and tells it to whoever connects to its own socket, one JSON message a line.
 
-use exporter_core::{ConfigError, Flag, Settings};
+use exporter_core::{ConfigError, Flag, Settings, memory};
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 use crate::cache::Cache;
 use crate::engine::{Watch, watch};
-use crate::model::News;
+use crate::model::{Change, News};
 use crate::options::{self, DEFAULT_SOCKET};
 
 /// Exporters that may listen at once.
@@ -22,6 +22,8 @@ const MAX_CLIENTS: usize = 16;
 /// News that one listener may lag behind before it has to begin anew.
 const BACKLOG: usize = 1024;
 const HEALTH: Duration = Duration::from_secs(4);
+/// How often memory is given back that was needed for a moment: asking an engine takes more code than waiting for its events.
+const TIDYING: Duration = Duration::from_secs(60);
 /// A listener that takes nothing for so long is dropped.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -112,10 +114,15 @@ async fn serve(socket: &Path, watches: Vec<Watch>, max_containers: usize) -> std
     }
     tracing::info!(socket = %socket.display(), "listening");
     let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+    let mut tidying = tokio::time::interval(TIDYING);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted?.0,
+            _ = tidying.tick() => {
+                memory::give_back();
+                continue;
+            }
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
@@ -135,6 +142,10 @@ async fn serve(socket: &Path, watches: Vec<Watch>, max_containers: usize) -> std
 
 fn tell(news: &News, cache: &Cache, sender: &broadcast::Sender<Arc<[u8]>>) {
     cache.apply(news.clone());
+    // All was asked, or cannot be for a while.
+    if matches!(news.change, Change::Up(_) | Change::Down) {
+        memory::give_back();
+    }
     if sender.receiver_count() > 0
         && let Ok(line) = line(news)
     {

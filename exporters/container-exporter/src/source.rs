@@ -1,13 +1,15 @@
 //! One scrape: who is there, what the kernel has counted for them, and on to the collectors.
 
 use exporter_core::{BlockingSource, CollectError, Labels, Scrape, Sink};
+use rustix::fd::OwnedFd;
+use rustix::fs::CWD;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::{self, Cache, Counts, EngineState, Tombstone, unix};
-use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted};
+use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted, directory};
 use crate::collectors::{self, CPU, DISK_IO, Found, MEMORY, NETWORK, OOM, PRESSURE, PROCESS, Subject};
 use crate::devices::Devices;
 use crate::model::Container;
@@ -38,8 +40,9 @@ struct Handle {
     cgroup: Cgroup,
     /// Whose start this is; another start is another cgroup.
     life: Life,
-    /// The process whose network is the container's, once that was made sure.
-    network_pid: Option<u32>,
+    /// `/proc/PID/net` of the process whose network is the container's, once that was made sure. It keeps neither the
+    /// process nor its network, and is never another process'.
+    net: Option<OwnedFd>,
     /// The last news about it; newer ones may be about its limits.
     news: Option<Arc<Container>>,
     usage: Usage,
@@ -82,7 +85,7 @@ impl Containers {
             cache,
             reader: Reader::new(),
             handles: HashMap::new(),
-            root: Handle::new("/", Life::default(), Some(1)),
+            root: Handle::new("/", Life::default(), directory(CWD, options.procfs.join("1/net"))),
             host: Container { started: boot_time(&options), ..Container::default() },
             devices: Devices::default(),
             scanned: Scanned::default(),
@@ -149,7 +152,7 @@ impl Containers {
             match handle.read(&layout, wanted, &mut self.reader) {
                 Ok(()) => {
                     if network && has_own_network(container) {
-                        handle.read_network(&self.options, &mut self.reader);
+                        handle.read_network(&mut self.reader);
                     }
                     return true;
                 }
@@ -159,28 +162,35 @@ impl Containers {
         false
     }
 
-    /// The container's path, and its process if `/proc` confirms that it is the container's.
-    fn locate(&mut self, layout: &Layout, task: &Task) -> Option<(String, Option<u32>)> {
+    /// The container's path, and its process' network if `/proc` confirms that it is the container's.
+    fn locate(&mut self, layout: &Layout, task: &Task) -> Option<(String, Option<OwnedFd>)> {
         let container = &task.container;
         if container.pid != 0 {
-            let file = self.options.procfs.join(format!("{}/cgroup", container.pid));
-            let text = self.reader.read(&file).ok().flatten().unwrap_or_default();
+            // All by one descriptor: should the process end and another one get its number, this stays the first one's.
+            let process = directory(CWD, self.process(container.pid.into()));
+            let net = process.as_ref().and_then(|process| directory(process, "net"));
+            let cgroup = process.map(|process| self.reader.read_in(&process, "cgroup"));
+            let text = cgroup.and_then(|text| text.ok().flatten()).unwrap_or_default();
             if let Some(path) = layout.path_from(text, &container.id)
                 && layout.directory(layout.main(), &path).is_dir()
             {
-                return Some((path, Some(container.pid)));
+                return Some((path, net));
             }
             // In a cgroup namespace of our own the path cannot be told, but the process can.
             let is_its = memchr::memmem::find(text, container.id.as_bytes()).is_some();
             self.scanned.refresh(layout, usize::MAX);
             let (_, path) = self.scanned.found.get(&container.id)?;
-            return Some((path.to_string(), is_its.then_some(container.pid)));
+            return Some((path.to_string(), net.filter(|_| is_its)));
         }
         let path = task.path.as_ref()?;
         let first = layout.directory(layout.main(), path).join("cgroup.procs");
         let pid =
             self.reader.read(&first).ok().flatten().and_then(|text| lines(text).next().and_then(integer));
-        Some((path.to_string(), pid.and_then(|pid| u32::try_from(pid).ok())))
+        Some((path.to_string(), pid.and_then(|pid| directory(CWD, self.process(pid).join("net")))))
+    }
+
+    fn process(&self, pid: u64) -> PathBuf {
+        self.options.procfs.join(pid.to_string())
     }
 }
 
@@ -287,18 +297,18 @@ impl Containers {
             self.root.usage.memory_usage = used_memory(text);
         }
         if network {
-            self.root.read_network(&self.options, &mut self.reader);
+            self.root.read_network(&mut self.reader);
         }
         true
     }
 }
 
 impl Handle {
-    fn new(path: &str, life: Life, network_pid: Option<u32>) -> Self {
+    fn new(path: &str, life: Life, net: Option<OwnedFd>) -> Self {
         Self {
             cgroup: Cgroup::new(path),
             life,
-            network_pid,
+            net,
             news: None,
             usage: Usage::default(),
             network: Vec::new(),
@@ -311,11 +321,9 @@ impl Handle {
         self.cgroup.read(layout, wanted, reader, &mut self.usage)
     }
 
-    /// Never kept open: an open file would keep a dead container's network alive, and go on showing it.
-    fn read_network(&mut self, options: &Options, reader: &mut Reader) {
-        let Some(pid) = self.network_pid else { return };
-        let file = options.procfs.join(format!("{pid}/net/dev"));
-        let Ok(Some(text)) = reader.read(&file) else { return };
+    /// The file is never kept open: that would keep a dead container's network alive, and go on showing it.
+    fn read_network(&mut self, reader: &mut Reader) {
+        let Some(Ok(Some(text))) = self.net.as_ref().map(|net| reader.read_in(net, "dev")) else { return };
         let network = &mut self.network;
         if netdev::parse(text, |name, counters| network.push((name.to_owned(), counters))).is_err() {
             network.clear();

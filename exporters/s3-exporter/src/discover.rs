@@ -44,7 +44,7 @@ impl Buckets {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let names = match self.list().await {
+            let names = match buckets(&self.endpoint).await {
                 Ok(names) => names,
                 Err(failure) => {
                     tracing::warn!(endpoint = self.endpoint.config.name, %failure, "buckets cannot be listed");
@@ -72,26 +72,26 @@ impl Buckets {
         self.discover.include.as_ref().is_none_or(|include| include.fits(bucket))
             && !self.discover.exclude.as_ref().is_some_and(|exclude| exclude.fits(bucket))
     }
+}
 
-    async fn list(&self) -> Result<Vec<String>, Failure> {
-        let mut names = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let page = self
-                .endpoint
-                .call(Operation::ListBuckets, "", Spend::Budgeted, |client| {
-                    client.list_buckets().set_continuation_token(token.clone()).send()
-                })
-                .await?;
-            names.extend(page.buckets().iter().filter_map(|bucket| bucket.name()).map(str::to_owned));
-            let next = page.continuation_token().filter(|next| !next.is_empty()).map(str::to_owned);
-            if next.is_none() {
-                return Ok(names);
-            }
-            if next == token {
-                return Err(Failure::new("token_loop", "the server gives the same page of buckets again"));
-            }
-            token = next;
+/// Names of all buckets that the keys may see.
+pub(crate) async fn buckets(endpoint: &Endpoint) -> Result<Vec<String>, Failure> {
+    let mut names = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = endpoint
+            .call(Operation::ListBuckets, "", Spend::Budgeted, |client| {
+                client.list_buckets().set_continuation_token(token.clone()).send()
+            })
+            .await?;
+        names.extend(page.buckets().iter().filter_map(|bucket| bucket.name()).map(str::to_owned));
+        let next = page.continuation_token().filter(|next| !next.is_empty()).map(str::to_owned);
+        if next.is_none() {
+            return Ok(names);
         }
+        if next == token {
+            return Err(Failure::new("token_loop", "the server gives the same page of buckets again"));
+        }
+        token = next;
     }
 }

@@ -12,6 +12,7 @@ mod cloudwatch;
 mod collectors;
 mod config;
 mod discover;
+mod discovery;
 mod engine;
 mod labelled;
 mod list;

@@ -13,6 +13,7 @@ use crate::collectors::{self, Known, Shown, list};
 use crate::config::file::{Target, Watch};
 use crate::config::values::{Span, Whole};
 use crate::config::{Config, flags, position, watching};
+use crate::discovery;
 use crate::engine::Engine;
 use crate::pass::watcher::Watcher;
 
@@ -38,12 +39,19 @@ fn engine(settings: &Settings) -> Result<Arc<Engine>, ConfigError> {
 pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
     let engine = engine(settings)?;
     let on: Vec<_> = collectors::ALL.into_iter().filter(|collector| settings.enabled(collector)).collect();
+    let listed = engine.clone();
     let shown = {
         let engine = engine.clone();
         SourceSpec::new(on, move || Ok(BoxedSource::new(Shown(engine.clone()))))
     };
     let started = SourceSpec::new([&WORK], move || Ok(BoxedSource::new(Started(engine.clone()))));
-    Ok(vec![shown, started.background(LOOK_AFTER)])
+    let discovery = discovery::route(listed, allowed(settings)?, settings.duration("probe.max-age")?);
+    Ok(vec![shown.with_route(discovery), started.background(LOOK_AFTER)])
+}
+
+fn allowed(settings: &Settings) -> Result<Vec<Whole>, ConfigError> {
+    let allowed = settings.list("probe.allow").iter().map(|text| Whole::parse(text));
+    allowed.collect::<Result<_, _>>().map_err(|error| ConfigError::new(format!("--probe.allow: {error}")))
 }
 
 /// Work begins with the program, not with the first scrape.
@@ -73,13 +81,9 @@ struct Listings {
 
 /// `/probe?bucket=&prefix=&delimiter=`, as the peer has it.
 pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError> {
-    let allowed = settings.list("probe.allow").iter().map(|text| Whole::parse(text));
-    let allowed = allowed
-        .collect::<Result<_, _>>()
-        .map_err(|error| ConfigError::new(format!("--probe.allow: {error}")))?;
     let listings = Arc::new(Listings {
         engine: engine(settings)?,
-        allowed,
+        allowed: allowed(settings)?,
         max_age: settings.duration("probe.max-age")?,
         timeout: settings.duration("probe.timeout")?,
         most: settings.number("probe.max-targets")?,

@@ -1,7 +1,7 @@
 //! Requests for an exporter's own paths.
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use std::time::Instant;
 use tokio::time::timeout_at;
@@ -35,7 +35,8 @@ pub(crate) async fn answer(route: &Route, rest: String, request: &Request<Incomi
         return response;
     }
     let parameters = super::query_pairs(request.uri().query().unwrap_or_default()).collect();
-    let asked = RouteRequest { rest, parameters, bearer: bearer(request.headers()) };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let asked = RouteRequest { rest, parameters, host, bearer: bearer(request.headers()) };
     let deadline = Instant::now() + budget(request.headers());
     let Ok(Ok(_place)) = timeout_at(deadline.into(), route.places.acquire()).await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many others ask already\n".to_owned());

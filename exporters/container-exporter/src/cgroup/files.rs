@@ -1,6 +1,6 @@
 //! Reading files that stay open: an open cgroup file can be read again for a tenth of what opening it costs.
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -65,6 +65,15 @@ impl Reader {
         }
     }
 
+    /// Reads a file of a directory that is open.
+    pub(crate) fn read_in(&mut self, directory: &OwnedFd, name: &str) -> Result<Option<&[u8]>, Gone> {
+        match rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => self.fill(&file).map(|length| length.map(|length| &self.buffer[..length])),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(None),
+            Err(_) => Err(Gone),
+        }
+    }
+
     /// Reads a file that stays open as long as there is room for it.
     pub(crate) fn read_kept(
         &mut self,
@@ -119,6 +128,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// Opens a directory, for [`Reader::read_in`]; a relative one from where `from` is.
+pub(crate) fn directory(from: impl AsFd, path: impl AsRef<Path>) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(from, path.as_ref(), flags, Mode::empty()).ok()
 }
 
 fn open(path: &Path) -> rustix::io::Result<OwnedFd> {

@@ -8,7 +8,7 @@ mod scan;
 mod sources;
 mod usage;
 
-pub(crate) use files::{Gone, Reader};
+pub(crate) use files::{Gone, Reader, directory};
 pub(crate) use layout::Layout;
 pub(crate) use scan::scan;
 pub(crate) use usage::{Cgroup, Usage, Wanted};

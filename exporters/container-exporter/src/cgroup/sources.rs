@@ -24,12 +24,20 @@ impl Source {
         match (self.tree, self.file) {
             // Throttling, and there is no quota.
             (Tree::Cpu, "cpu.stat") => usage.limits.cpu_quota.is_none(),
+            // The tree of version 2 has said it.
+            (Tree::Cpuacct, "cpuacct.usage") => usage.cpu.usage.is_some(),
             // Ticks, and the exact times were read.
             (Tree::Cpuacct, "cpuacct.stat") => usage.cpu.user.is_some(),
+            // Requests of no device: bytes, which were read before, are of the same ones.
+            (Tree::Blkio, REQUESTS) => usage.io.is_empty(),
+            // The one task that there is is a process.
+            (_, "cgroup.procs") => usage.processes.is_some(),
             _ => false,
         }
     }
 }
+
+const REQUESTS: &str = "blkio.throttle.io_serviced_recursive";
 
 const fn source(tree: Tree, file: &'static str, wanted: fn(&Wanted) -> bool, parse: Parse) -> Source {
     Source { tree, file, wanted, parse }
@@ -41,6 +49,13 @@ fn number(
     usage: &mut Usage,
 ) -> Result<(), Malformed> {
     *place(usage) = Some(single(text)?);
+    Ok(())
+}
+
+fn tasks(text: &[u8], usage: &mut Usage) -> Result<(), Malformed> {
+    let count = single(text)?;
+    usage.threads = Some(count);
+    usage.processes = (count == 1).then_some(1);
     Ok(())
 }
 
@@ -57,15 +72,11 @@ fn processes(text: &[u8], usage: &mut Usage) -> Result<(), Malformed> {
 /// CPU time of version 2 goes beside what version 1 says about throttling.
 fn cpu_time(text: &[u8], usage: &mut Usage) -> Result<(), Malformed> {
     let stat = cpu_stat(text)?;
-    (usage.cpu.user, usage.cpu.system) = (stat.user, stat.system);
-    usage.cpu.usage = usage.cpu.usage.or(stat.usage);
+    (usage.cpu.usage, usage.cpu.user, usage.cpu.system) = (stat.usage, stat.user, stat.system);
     Ok(())
 }
 
 fn cpu_ticks(text: &[u8], usage: &mut Usage) -> Result<(), Malformed> {
-    if usage.cpu.user.is_some() {
-        return Ok(());
-    }
     let second = rustix::param::clock_ticks_per_second() as f64;
     keyed(text, |key, ticks| match key {
         b"user" => usage.cpu.user = Some(ticks as f64 / second),
@@ -130,6 +141,8 @@ pub(super) static ONE: &[Source] = &[
             Ok(())
         },
     ),
+    source(Tree::Cpu, "cpu.stat", |w| w.cpu, throttling),
+    source(Tree::Unified, "cpu.stat", |w| w.cpu, cpu_time),
     source(
         Tree::Cpuacct,
         "cpuacct.usage",
@@ -139,8 +152,6 @@ pub(super) static ONE: &[Source] = &[
             Ok(())
         },
     ),
-    source(Tree::Cpu, "cpu.stat", |w| w.cpu, throttling),
-    source(Tree::Unified, "cpu.stat", |w| w.cpu, cpu_time),
     source(Tree::Cpuacct, "cpuacct.stat", |w| w.cpu, cpu_ticks),
     source(Tree::Unified, "cpu.pressure", |w| w.pressure, |text, usage| pressure_of(0, text, usage)),
     source(Tree::Unified, "memory.pressure", |w| w.pressure, |text, usage| pressure_of(1, text, usage)),
@@ -151,13 +162,8 @@ pub(super) static ONE: &[Source] = &[
         |w| w.io,
         |text, usage| blkio(text, Blkio::Bytes, &mut usage.io),
     ),
-    source(
-        Tree::Blkio,
-        "blkio.throttle.io_serviced_recursive",
-        |w| w.io,
-        |text, usage| blkio(text, Blkio::Requests, &mut usage.io),
-    ),
-    source(Tree::Pids, "pids.current", |w| w.process, |text, usage| number(|u| &mut u.threads, text, usage)),
+    source(Tree::Blkio, REQUESTS, |w| w.io, |text, usage| blkio(text, Blkio::Requests, &mut usage.io)),
+    source(Tree::Pids, "pids.current", |w| w.process, tasks),
     source(
         Tree::Pids,
         "pids.peak",
@@ -231,12 +237,7 @@ pub(super) static TWO: &[Source] = &[
     source(Tree::Unified, "cpu.pressure", |w| w.pressure, |text, usage| pressure_of(0, text, usage)),
     source(Tree::Unified, "memory.pressure", |w| w.pressure, |text, usage| pressure_of(1, text, usage)),
     source(Tree::Unified, "io.pressure", |w| w.pressure, |text, usage| pressure_of(2, text, usage)),
-    source(
-        Tree::Unified,
-        "pids.current",
-        |w| w.process,
-        |text, usage| number(|u| &mut u.threads, text, usage),
-    ),
+    source(Tree::Unified, "pids.current", |w| w.process, tasks),
     source(
         Tree::Unified,
         "pids.peak",

@@ -1,6 +1,8 @@
 //! Containers of our own in the Docker engine that runs here.
 
 use exporter_testkit::{Error, Result, process, tools};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -12,6 +14,24 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Runs `docker` and returns what it prints.
 pub(crate) fn docker(arguments: &[&str]) -> Result<String> {
     Ok(process::run(Command::new(tools::path("docker")?).args(arguments), LIMIT)?.trim().to_owned())
+}
+
+/// Asks the engine itself, which takes a tenth of what its client takes; its answer's body.
+pub(crate) fn api(method: &str, path: &str, body: &str) -> Result<String> {
+    let mut stream = UnixStream::connect("/var/run/docker.sock")?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, answer) = text.split_once("\r\n\r\n").ok_or_else(|| Error::new("no answer"))?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    if !status.starts_with('2') {
+        return Err(Error::new(format!("{method} {path}: {status} {answer}")));
+    }
+    Ok(answer.to_owned())
 }
 
 /// Where our program's source is.

@@ -1,4 +1,4 @@
-//! Engines that hang, go away and lose events; containers that come and go.
+//! Engines that hang, go away and lose events.
 
 use super::docker::{Container, docker};
 use super::proxy::Proxy;
@@ -8,9 +8,6 @@ use exporter_testkit::fixture::TempDir;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
-
-/// How many come and go at once.
-const CHURNERS: usize = 4;
 
 #[test]
 fn a_scrape_asks_the_engine_nothing_and_a_hanging_one_holds_up_nothing() -> Result {
@@ -54,63 +51,6 @@ fn without_an_engine_the_page_is_served() -> Result {
     let page = exporter.page()?;
     assert!(page.all("docker_up", &[("endpoint", "unix:///nowhere/docker.sock")]).eq([0.0]));
     assert!(page.get("container_memory_usage_bytes", &[("id", "/")]).is_some());
-    Ok(())
-}
-
-/// As fast as the engine can, with several at once. CHURN_SECONDS=300 is the long form.
-#[test]
-fn containers_that_come_and_go_leave_nothing() -> Result {
-    let seconds = std::env::var("CHURN_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let mut exporter = Exporter::start(&["--mode=engine", "--tombstone=0s"])?;
-    exporter.until("the engine", |page| page.all("docker_up", &[]).any(|up| up == 1.0))?;
-    let image = super::docker::image()?;
-    let prefix = format!("ctest-churn-{}", std::process::id());
-    let round = |thread: usize, number: usize| -> Result<()> {
-        let name = format!("{prefix}-{thread}-{number}");
-        let id = docker(&["run", "--detach", "--name", &name, &image, "send", "5", "then", "sleep"])?;
-        docker(&["rm", "--force", &id]).map(drop)
-    };
-    // What a first one costs is no leak.
-    round(0, 0)?;
-    exporter.page()?;
-    let before = exporter.footprint()?;
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let (rounds, seen) = std::thread::scope(|scope| -> Result<(usize, usize)> {
-        let work = |thread: usize| {
-            let mut number = 0;
-            while Instant::now() < end {
-                number += 1;
-                round(thread, number)?;
-            }
-            Ok(number)
-        };
-        let threads: Vec<_> = (1..=CHURNERS).map(|thread| scope.spawn(move || work(thread))).collect();
-        let mut seen = 0;
-        while !threads.iter().all(|thread| thread.is_finished()) {
-            let page = exporter.page()?;
-            seen += page
-                .0
-                .lines()
-                .filter(|line| line.starts_with("container_network_") && line.contains(&prefix))
-                .count();
-        }
-        let mut rounds = 0;
-        for thread in threads {
-            let number: Result<usize> =
-                thread.join().unwrap_or_else(|_| Err(exporter_testkit::Error::new("a thread panicked")));
-            rounds += number?;
-        }
-        Ok((rounds, seen))
-    })?;
-    assert!(rounds > CHURNERS && seen > 0, "{rounds} containers, {seen} samples of their networks");
-    let page = exporter.until("the end of the last", |page| !page.0.contains(&prefix))?;
-    assert_eq!(page.get("container_scrape_error", &[]), Some(0.0));
-    // Other tests' containers come and go too: what is left must not be a dozen files or a page for each of ours.
-    let others = docker(&["ps", "--quiet"])?.lines().count();
-    let after = exporter.footprint()?;
-    eprintln!("{rounds} containers in {seconds} s: files and bytes {before:?}, then {after:?}");
-    assert!(after.0 < before.0 + 20 * others + 30, "{before:?} {after:?}, {others} others run");
-    assert!(after.1 < before.1 + (8 << 20), "{before:?} {after:?} after {rounds} containers");
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! The exporter against a real engine, and against recorded cgroups of version 2.
 
+mod churn;
 mod docker;
 mod faults;
+mod fleet;
 mod golden;
 mod meta;
 mod podman;

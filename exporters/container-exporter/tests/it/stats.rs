@@ -1,6 +1,6 @@
 //! Figures beside those that `docker stats` shows.
 
-use super::docker::Container;
+use super::docker::{Container, api};
 use super::support::Exporter;
 use super::usage::engines_disk;
 use exporter_testkit::{Error, Result};
@@ -56,11 +56,6 @@ fn docker_stats_says_the_same() -> Result {
 
 /// What the engine's own statistics say, which `docker stats` shows.
 fn stats(id: &str) -> Result<Value> {
-    use std::io::{Read, Write};
-    let mut stream = std::os::unix::net::UnixStream::connect("/var/run/docker.sock")?;
-    write!(stream, "GET /containers/{id}/stats?stream=false&one-shot=true HTTP/1.0\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    serde_json::from_str(body).map_err(|error| Error::new(format!("{error}: {text}")))
+    let body = api("GET", &format!("/containers/{id}/stats?stream=false&one-shot=true"), "")?;
+    serde_json::from_str(&body).map_err(|error| Error::new(format!("{error}: {body}")))
 }

@@ -5,7 +5,7 @@ use exporter_testkit::http::get;
 use exporter_testkit::ports::{self, Port};
 use exporter_testkit::process::Process;
 use exporter_testkit::{Error, Result, wait};
-use fake_s3::FakeS3;
+use fake_s3::{FakeS3, Fault};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -242,5 +242,27 @@ fn ten_who_ask_at_once_get_one_listing() -> Result {
         assert!(page.contains("s3_objects{bucket=\"b\",prefix=\"\"} 2500\n"), "{page}");
     }
     assert_eq!(server.count(""), 3, "{:?}", server.state().requests);
+    Ok(())
+}
+
+#[test]
+fn buckets_are_targets() -> Result {
+    let server = FakeS3::start()?;
+    for bucket in ["app", "logs", "secret"] {
+        server.put(bucket, "x", 1, 1.0);
+    }
+    let endpoint = format!("--s3.endpoint-url={}", server.url());
+    let program = Program::start(&[], &[&endpoint, "--s3.anonymous", "--probe.allow=(app|logs)/.*"])?;
+    let host = program.port.address();
+    let target =
+        |bucket: &str| format!("{{\"labels\":{{\"__param_bucket\":\"{bucket}\"}},\"targets\":[\"{host}\"]}}");
+    for _ in 0..3 {
+        assert_eq!(program.get("/discovery")?, format!("[{},{}]", target("app"), target("logs")));
+    }
+    assert_eq!(server.count("ListBuckets"), 1);
+    server.fail(Fault::AccessDenied);
+    let program = Program::start(&[], &[&endpoint, "--s3.anonymous"])?;
+    let answer = get(&format!("http://{}/discovery", program.port.address()), &[])?;
+    assert_eq!((answer.status, answer.text().contains("AccessDenied")), (500, true), "{}", answer.text());
     Ok(())
 }
