@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{ConfigFile, Entry, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
-use crate::http::Instance;
+use crate::http::{Instance, listen};
 use crate::plan::AllInOne;
 use crate::probe::Probes;
 use crate::registry::Registry;
@@ -22,13 +22,15 @@ pub(crate) struct Blueprint {
     /// What `/sd` says of it.
     labels: Vec<(String, String)>,
     settings: Settings,
+    /// Which entry of which file it is, for errors; empty where there is but one.
+    place: String,
 }
 
 impl Blueprint {
     pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
         let labels = [("job", exporter.name.to_owned()), ("instance", name.clone()), ("host", hostname())];
         let labels = labels.map(|(label, value)| (label.to_owned(), value)).to_vec();
-        Self { exporter, name, path, listen: Vec::new(), labels, settings }
+        Self { exporter, name, path, listen: Vec::new(), labels, settings, place: String::new() }
     }
 
     fn labelled(mut self, label: &str, value: String) -> Self {
@@ -71,6 +73,10 @@ impl Blueprint {
     }
 
     fn build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
+        self.try_build(fingerprint).map_err(|error| ConfigError::new(format!("{}{error}", self.place)))
+    }
+
+    fn try_build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
         let settings = self.settings.anew();
         let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
@@ -139,7 +145,14 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
             return Err(ConfigError::new(format!("{path}: unknown exporter {kind:?}; known: {known}")));
         };
         for entry in entries {
-            let one = configured_one(exporter, entry).map_err(|error| place(&format!("{kind}: "), &error))?;
+            let named =
+                entry.settings.iter().find(|(key, _)| key == "name").and_then(|(_, name)| name.0.first());
+            let entry_of = match named {
+                Some(name) => format!("{kind} {name:?}: "),
+                None => format!("{kind}: "),
+            };
+            let mut one = configured_one(exporter, entry).map_err(|error| place(&entry_of, &error))?;
+            one.place = format!("{path}: {entry_of}");
             if blueprints.iter().any(|other| other.path == one.path) {
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
@@ -205,6 +218,9 @@ fn configured_one(
             return Err(ConfigError::new(message));
         }
     };
+    for address in &listen {
+        listen::check(address).map_err(|error| ConfigError::new(format!("listen: {error}")))?;
+    }
     let settings = exporter_settings(exporter, given)?;
     let mut one = match name {
         None => Blueprint::new(exporter, hostname(), path, settings),

@@ -5,7 +5,7 @@ mod encode;
 mod guard;
 mod io;
 mod landing;
-mod listen;
+pub(crate) mod listen;
 mod metrics;
 mod own;
 mod own_route;

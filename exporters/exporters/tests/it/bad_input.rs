@@ -48,8 +48,8 @@ fn a_port_in_use() {
     let address = taken.local_addr().unwrap().to_string();
     let line = refused(&[&format!("--web.listen-address={address}")], 1);
     names(&line, &[&address, "in use", "--web.listen-address"]);
-    names(&refused(&["--web.listen-address=nonsense"], 1), &["nonsense"]);
-    names(&refused(&["--web.listen-address=two\nlines"], 1), &["two lines"]);
+    names(&refused(&["--web.listen-address=nonsense"], 2), &["nonsense", "no port"]);
+    names(&refused(&["--web.listen-address=two\nlines"], 2), &["two lines"]);
 }
 
 #[test]
