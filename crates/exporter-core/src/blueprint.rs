@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::config::{ConfigFile, Setting};
+use crate::config::{ConfigFile, Entry, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
-use crate::http::Instance;
+use crate::http::{Instance, listen};
 use crate::plan::AllInOne;
 use crate::probe::Probes;
 use crate::registry::Registry;
@@ -19,12 +19,34 @@ pub(crate) struct Blueprint {
     path: String,
     /// Addresses of its own.
     listen: Vec<String>,
+    /// What `/sd` says of it.
+    labels: Vec<(String, String)>,
     settings: Settings,
+    /// Which entry of which file it is, for errors; empty where there is but one.
+    place: String,
 }
 
 impl Blueprint {
     pub(crate) fn new(exporter: &'static Exporter, name: String, path: String, settings: Settings) -> Self {
-        Self { exporter, name, path, listen: Vec::new(), settings }
+        let labels = [("job", exporter.name.to_owned()), ("instance", name.clone()), ("host", hostname())];
+        let labels = labels.map(|(label, value)| (label.to_owned(), value)).to_vec();
+        Self { exporter, name, path, listen: Vec::new(), labels, settings, place: String::new() }
+    }
+
+    fn labelled(mut self, label: &str, value: String) -> Self {
+        match self.labels.iter_mut().find(|(other, _)| other == label) {
+            Some((_, old)) => *old = value,
+            None => self.labels.push((label.to_owned(), value)),
+        }
+        self
+    }
+
+    /// What tells its series from those of other instances: rules and dashboards go by these two.
+    fn identity(&self) -> [Option<&str>; 2] {
+        ["job", "instance"].map(|label| {
+            let mut labels = self.labels.iter();
+            labels.find(|(other, _)| other == label).map(|(_, value)| value.as_str())
+        })
     }
 
     fn with_listen(mut self, listen: Vec<String>) -> Self {
@@ -36,6 +58,7 @@ impl Blueprint {
     fn fingerprint(&self) -> Vec<String> {
         let mut parts = vec![self.exporter.name.to_owned(), self.name.clone(), self.path.clone()];
         parts.extend(self.listen.iter().cloned());
+        parts.extend(self.labels.iter().map(|(label, value)| format!("{label}={value}")));
         parts.extend(self.settings.fingerprint());
         for flag in (self.exporter.flags)().iter().filter(|flag| flag.file) {
             let paths: Vec<&str> = match self.settings.list(flag.name) {
@@ -50,6 +73,10 @@ impl Blueprint {
     }
 
     fn build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
+        self.try_build(fingerprint).map_err(|error| ConfigError::new(format!("{}{error}", self.place)))
+    }
+
+    fn try_build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
         let settings = self.settings.anew();
         let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
@@ -58,6 +85,7 @@ impl Blueprint {
         Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)
             .with_probes(probes)
             .with_listen(self.listen.clone())
+            .with_labels(self.labels.clone())
             .with_fingerprint(fingerprint))
     }
 }
@@ -117,8 +145,14 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
             return Err(ConfigError::new(format!("{path}: unknown exporter {kind:?}; known: {known}")));
         };
         for entry in entries {
-            let one =
-                configured_one(exporter, entry.0).map_err(|error| place(&format!("{kind}: "), &error))?;
+            let named =
+                entry.settings.iter().find(|(key, _)| key == "name").and_then(|(_, name)| name.0.first());
+            let entry_of = match named {
+                Some(name) => format!("{kind} {name:?}: "),
+                None => format!("{kind}: "),
+            };
+            let mut one = configured_one(exporter, entry).map_err(|error| place(&entry_of, &error))?;
+            one.place = format!("{path}: {entry_of}");
             if blueprints.iter().any(|other| other.path == one.path) {
                 let twice = one.path;
                 return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
@@ -130,13 +164,19 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
                     "{path}: two instances listen on {twice}: give each its own"
                 )));
             }
-            // `/sd` gives both the same labels then, and their series would mix.
             let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;
             if blueprints.iter().any(|other| same(&other)) {
                 let twice = &one.name;
                 return Err(ConfigError::new(format!(
                     "{path}: {kind}: two instances are called {twice:?} (without a name it is the host's): \
                      give each a name of its own"
+                )));
+            }
+            if blueprints.iter().any(|other| other.identity() == one.identity()) {
+                let [job, instance] = one.identity().map(Option::unwrap_or_default);
+                return Err(ConfigError::new(format!(
+                    "{path}: {kind}: two instances have job={job:?}, instance={instance:?} in their labels: their \
+                     series would mix; give each an instance of its own"
                 )));
             }
             blueprints.push(one);
@@ -147,7 +187,7 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
 
 fn configured_one(
     exporter: &'static Exporter,
-    entry: Vec<(String, Setting)>,
+    Entry { labels, settings: entry }: Entry,
 ) -> Result<Blueprint, ConfigError> {
     let mut name = None;
     let mut given = Vec::new();
@@ -178,8 +218,42 @@ fn configured_one(
             return Err(ConfigError::new(message));
         }
     };
+    for address in &listen {
+        listen::check(address).map_err(|error| ConfigError::new(format!("listen: {error}")))?;
+    }
     let settings = exporter_settings(exporter, given)?;
-    Ok(Blueprint::new(exporter, name.unwrap_or_else(hostname), path, settings).with_listen(listen))
+    let mut one = match name {
+        None => Blueprint::new(exporter, hostname(), path, settings),
+        Some(name) => {
+            // The same file may serve on several machines.
+            let instance = format!("{}/{name}", hostname());
+            Blueprint::new(exporter, name, path, settings).labelled("instance", instance)
+        }
+    };
+    for (label, value) in labels {
+        let value = one_value(&format!("labels: {label}"), value)?;
+        one = one.labelled(plain_label(&label)?, not_empty(&label, value)?);
+    }
+    Ok(one.with_listen(listen))
+}
+
+fn plain_label(label: &str) -> Result<&str, ConfigError> {
+    let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !label.starts_with(|c: char| c.is_ascii_digit())
+        && !label.starts_with("__");
+    if plain && !label.is_empty() {
+        return Ok(label);
+    }
+    Err(ConfigError::new(format!(
+        "labels: {label:?}: a label is letters, digits and single underscores, and begins with no digit"
+    )))
+}
+
+fn not_empty(label: &str, value: String) -> Result<String, ConfigError> {
+    if value.is_empty() {
+        return Err(ConfigError::new(format!("labels: {label} is empty: give it a value or leave it out")));
+    }
+    Ok(value)
 }
 
 fn one_value(key: &str, setting: Setting) -> Result<String, ConfigError> {

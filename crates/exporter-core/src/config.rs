@@ -6,6 +6,7 @@
 //!     - name: host
 //!       path.rootfs: /host
 //!       collector.wifi: false
+//!       labels: {system: shop}
 //! ```
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
@@ -15,11 +16,14 @@ use std::marker::PhantomData;
 
 use crate::exporter::ConfigError;
 
+/// What `/sd` says of an instance beside its flags.
+const LABELS: &str = "labels";
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigFile {
-    pub(crate) exporters: UniqueMap<Vec<UniqueMap<Setting>>>,
+    pub(crate) exporters: UniqueMap<Vec<Entry>>,
 }
 
 impl ConfigFile {
@@ -64,6 +68,45 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
             }
         }
         deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// An instance: a map of settings, one of which is the map of its labels.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    pub(crate) labels: Vec<(String, Setting)>,
+    pub(crate) settings: Vec<(String, Setting)>,
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Settings;
+        impl<'de> Visitor<'de> for Settings {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+                let (mut entry, mut labelled) = (Entry::default(), false);
+                while let Some(key) = map.next_key::<String>()? {
+                    let is_labels = key == LABELS;
+                    let twice = entry.settings.iter().any(|(other, _)| *other == key);
+                    if twice || is_labels && labelled {
+                        return Err(A::Error::custom(format!("{key:?} stands here twice")));
+                    }
+                    if is_labels {
+                        entry.labels = map.next_value::<UniqueMap<Setting>>()?.0;
+                        labelled = true;
+                    } else {
+                        entry.settings.push((key, map.next_value()?));
+                    }
+                }
+                Ok(entry)
+            }
+        }
+        deserializer.deserialize_map(Settings)
     }
 }
 
@@ -120,13 +163,16 @@ mod tests {
     #[test]
     fn reads_instances_in_order() {
         let file = ConfigFile::parse(
-            "exporters:\n  node:\n    - {name: b, path.rootfs: /host}\n    - {name: a, dirs: [x, y], n: 3}\n",
+            "exporters:\n  node:\n    - {name: b, path.rootfs: /host}\n    - {name: a, dirs: [x, y], n: 3, labels: {env: test}}\n",
         )
         .unwrap();
         let (kind, instances) = &file.exporters.0[0];
         assert_eq!((kind.as_str(), instances.len()), ("node", 2));
-        assert_eq!(instances[1].0[1].1.0, ["x", "y"]);
-        assert_eq!(instances[1].0[2].1.0, ["3"]);
+        let Entry { labels, settings } = &instances[1];
+        assert_eq!(settings[1].1.0, ["x", "y"]);
+        assert_eq!(settings[2].1.0, ["3"]);
+        assert_eq!((labels[0].0.as_str(), &labels[0].1.0[..]), ("env", &["test".to_owned()][..]));
+        assert_eq!((instances[0].labels.len(), settings.len()), (0, 3));
     }
 
     #[test]
@@ -153,6 +199,10 @@ mod tests {
         for (text, expected) in [
             ("exporters:\n  node: []\n  node: []\n", "\"node\" stands here twice"),
             ("exporters: {}\nother: 1\n", "other"),
+            ("exporters:\n  node:\n    - {a: 1, a: 2}\n", "\"a\" stands here twice"),
+            ("exporters:\n  node:\n    - {labels: {}, labels: {}}\n", "\"labels\" stands here twice"),
+            ("exporters:\n  node:\n    - {labels: {a: 1, a: 2}}\n", "\"a\" stands here twice"),
+            ("exporters:\n  node:\n    - {labels: {a: {}}}\n", "line 3"),
             ("exporters:\n  node: 3\n", "line 2"),
             ("exporters: [\n", "line"),
         ] {

@@ -7,12 +7,12 @@ use crate::blueprint::{self, Blueprint, hostname};
 use crate::cli::{CONFIG, Call, CommandLine, Exit, common_flags};
 use crate::exporter::{ConfigError, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
-use crate::http::{App, AppOptions};
+use crate::http::{App, AppOptions, listen};
 use crate::{health, log};
 
 const CHECK: &str = "check-config";
-const CHECK_ABOUT: &str =
-    "Load what the same flags would load, print OK or what is wrong, and exit; or check one FILE.";
+const CHECK_ABOUT: &str = "Load what the same flags would load, print OK or what is wrong, and exit; or check one FILE of --config.file.";
+const CHECK_WEB_ABOUT: &str = "Load what the same flags would load, print OK or what is wrong, and exit; or check one FILE of --web.config.file.";
 const HEALTH: &str = "health";
 const HEALTH_ABOUT: &str = "Ask a URL and exit with 0 if the server is alive; for container health checks.";
 
@@ -69,7 +69,7 @@ pub(crate) fn standalone(
     flags.extend(own);
     let line = CommandLine::new(program, exporter.about, flags, collectors)
         .subcommand(HEALTH, HEALTH_ABOUT)
-        .subcommand(CHECK, CHECK_ABOUT);
+        .subcommand(CHECK, CHECK_WEB_ABOUT);
     let Parsed { given, settings, check } = parsed(&line, arguments, &[], "web.config.file")?;
     let path = settings.text("web.telemetry-path").to_owned();
     let taken = path == "/" || path == "/sd" || path.starts_with("/-/");
@@ -186,6 +186,9 @@ fn plan(
         [] => vec![default_listen],
         given => given.to_vec(),
     };
+    for address in &listen {
+        listen::check(address).map_err(|error| Exit::Usage(format!("--web.listen-address={error}")))?;
+    }
     let instances = blueprint::build(&blueprints()?, &[])?;
     let mut app = App::new(options, instances)
         .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));

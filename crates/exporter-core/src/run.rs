@@ -121,7 +121,8 @@ async fn listeners(plan: &Plan) -> Result<Vec<Listener>, Exit> {
 fn announce(app: &App, listener: &Listener) {
     let at = if listener.is_unix() { listener.to_string() } else { format!("{}://{listener}", app.scheme()) };
     let separator = if listener.is_unix() { " " } else { "" };
-    tracing::info!(url = format!("{at}{separator}/"), "listening");
+    // What it is bound to may be more than the URL on this machine.
+    tracing::info!(address = listener.bound(), url = format!("{at}{separator}/"), "listening");
     if app.instances().iter().next().is_none() {
         tracing::warn!("nothing to serve: no instance is named under `exporters` in --config.file");
     }

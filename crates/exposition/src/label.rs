@@ -35,6 +35,10 @@ impl LabelValue for std::borrow::Cow<'_, str> {
 
 impl LabelValue for [u8] {
     fn write_escaped(&self, out: &mut Vec<u8>) {
+        // Nearly all are, and the chunks are found byte by byte.
+        if std::str::from_utf8(self).is_ok() {
+            return escape(self, out);
+        }
         for chunk in self.utf8_chunks() {
             escape(chunk.valid().as_bytes(), out);
             if !chunk.invalid().is_empty() {

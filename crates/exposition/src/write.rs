@@ -5,21 +5,21 @@ use crate::page::{Part, Sample};
 use crate::value::{write_openmetrics_value, write_value};
 
 /// HELP and TYPE.
-pub(crate) fn head(form: &Form<'_>, help_text: &str, format: Format, out: &mut Vec<u8>) {
+pub(crate) fn head(form: &Form<'_>, help_text: &[u8], format: Format, out: &mut Vec<u8>) {
     out.extend_from_slice(b"# HELP ");
-    out.extend_from_slice(form.name.as_bytes());
+    out.extend_from_slice(form.name);
     out.push(b' ');
     help(help_text, format, out);
     out.extend_from_slice(b"\n# TYPE ");
-    out.extend_from_slice(form.name.as_bytes());
+    out.extend_from_slice(form.name);
     out.push(b' ');
     out.extend_from_slice(form.kind.as_bytes());
     out.push(b'\n');
 }
 
 /// One sample line; the label text has all that is between name and value.
-pub(crate) fn sample(name: &str, format: Format, sample: &Sample, labels: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
+pub(crate) fn sample(name: &[u8], format: Format, sample: &Sample, labels: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
     if sample.part != Part::Plain {
         out.extend_from_slice(sample.part.suffix().as_bytes());
     }
@@ -31,13 +31,17 @@ pub(crate) fn sample(name: &str, format: Format, sample: &Sample, labels: &[u8],
     out.push(b'\n');
 }
 
-fn help(text: &str, format: Format, out: &mut Vec<u8>) {
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'"' if format == Format::OpenMetrics => out.extend_from_slice(b"\\\""),
-            _ => out.push(byte),
-        }
+fn help(mut text: &[u8], format: Format, out: &mut Vec<u8>) {
+    // In text a quote stands for itself: the search is for a backslash twice then.
+    let quote = if format == Format::OpenMetrics { b'"' } else { b'\\' };
+    while let Some(at) = memchr::memchr3(b'\\', b'\n', quote, text) {
+        out.extend_from_slice(&text[..at]);
+        out.extend_from_slice(match text[at] {
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            _ => b"\\\"",
+        });
+        text = &text[at + 1..];
     }
+    out.extend_from_slice(text);
 }

@@ -87,18 +87,19 @@ impl Netlink {
         mut each: impl FnMut(&[u8]),
     ) -> Result<bool, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
-        self.piece.clear();
-        self.piece.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
-        self.piece.extend_from_slice(&kind.to_ne_bytes());
-        self.piece.extend_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-        self.piece.extend_from_slice(&self.sequence.to_ne_bytes());
-        self.piece.extend_from_slice(&0_u32.to_ne_bytes());
-        self.piece.extend_from_slice(body);
+        let mut request = Vec::with_capacity(HEADER + body.len());
+        request.extend_from_slice(&((HEADER + body.len()) as u32).to_ne_bytes());
+        request.extend_from_slice(&kind.to_ne_bytes());
+        request.extend_from_slice(&(NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
+        request.extend_from_slice(&self.sequence.to_ne_bytes());
+        request.extend_from_slice(&0_u32.to_ne_bytes());
+        request.extend_from_slice(body);
         let socket = match &mut self.socket {
             Some(socket) => socket,
             none => none.insert(open(self.protocol)?),
         };
-        send(&*socket, &self.piece, SendFlags::empty())?;
+        send(&*socket, &request, SendFlags::empty())?;
+        // Once: what is left of the answer before is overwritten.
         self.piece.resize(PIECE, 0);
         let mut torn = false;
         loop {

@@ -1,8 +1,12 @@
 //! Reading small kernel files into one buffer that is used again.
+//!
+//! Files of procfs stay open: opening one costs as much as a small one's text, and the kernel's own buffer, which begins
+//! with a page, need not grow again at each scrape, which it does by making the whole text anew.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::text::{Malformed, integer, trim};
@@ -12,6 +16,13 @@ const MAX_FILE: usize = 64 << 20;
 const FIRST_READ: usize = 4096;
 /// A sysfs attribute is one value; longer ones are cut.
 const MAX_ATTRIBUTE: usize = 4096;
+
+/// Files that a reader keeps open: what a collector reads each time are a handful.
+const MAX_KEPT: usize = 8;
+/// The kernel hands out whole lines, as many as fit into a page or more. Where none is longer than this, a read that
+/// leaves as much of a page was the last.
+const SHORT_LINE: usize = 512;
+const KERNEL_PAGE: usize = 4096;
 
 const CUT: Malformed = Malformed::new("the end of the last line");
 
@@ -36,6 +47,7 @@ impl ReadError {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     buffer: Vec<u8>,
+    kept: Vec<(PathBuf, File)>,
 }
 
 impl Reader {
@@ -45,7 +57,7 @@ impl Reader {
 
     /// The whole file, valid until the next call.
     pub(crate) fn read(&mut self, path: &Path) -> Result<&[u8], ReadError> {
-        match self.fill(path) {
+        match self.fill(path, 0) {
             Ok(length) => Ok(&self.buffer[..length]),
             Err(source) => Err(ReadError::Io { path: path.to_owned(), source }),
         }
@@ -55,7 +67,7 @@ impl Reader {
     pub(crate) fn first<'p>(&mut self, paths: &'p [PathBuf]) -> Result<(&'p Path, &[u8]), ReadError> {
         let mut failed = None;
         for path in paths {
-            match self.fill(path) {
+            match self.fill(path, 0) {
                 Ok(length) if length > 0 && self.buffer[length - 1] != b'\n' => return Err(CUT.at(path)),
                 Ok(length) => return Ok((path, &self.buffer[..length])),
                 Err(source) => failed = Some(ReadError::Io { path: path.clone(), source }),
@@ -68,6 +80,16 @@ impl Reader {
     pub(crate) fn lines(&mut self, path: &Path) -> Result<&[u8], ReadError> {
         let text = self.read(path)?;
         if text.last().is_none_or(|last| *last == b'\n') { Ok(text) } else { Err(CUT.at(path)) }
+    }
+
+    /// The [`Reader::lines`] of a table for which the kernel walks through all it has at each read, the one that finds
+    /// the end, too. No line may be longer than 512 bytes.
+    pub(crate) fn table(&mut self, path: &Path) -> Result<&[u8], ReadError> {
+        match self.fill(path, KERNEL_PAGE - SHORT_LINE) {
+            Ok(length) if length > 0 && self.buffer[length - 1] != b'\n' => Err(CUT.at(path)),
+            Ok(length) => Ok(&self.buffer[..length]),
+            Err(source) => Err(ReadError::Io { path: path.to_owned(), source }),
+        }
     }
 
     /// The [`Reader::lines`] of a file through a parser; its error gets the path.
@@ -99,25 +121,51 @@ impl Reader {
         self.attribute(path).map(|text| String::from_utf8_lossy(text).into_owned())
     }
 
-    fn fill(&mut self, path: &Path) -> io::Result<usize> {
-        let mut file = File::open(path)?;
-        let mut length = 0;
-        loop {
-            if length == self.buffer.len() {
-                if length >= MAX_FILE {
-                    return Err(io::Error::other("larger than any kernel file"));
-                }
-                self.buffer.resize((length * 2).max(FIRST_READ), 0);
-            }
-            // Kernel files come in pieces of whole records: only 0 says that it was all.
-            match file.read(&mut self.buffer[length..]) {
-                Ok(0) => return Ok(length),
-                Ok(read) => length += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+    /// Reads all of a file. A read of less than `last` bytes was the last.
+    fn fill(&mut self, path: &Path, last: usize) -> io::Result<usize> {
+        if let Some(at) = self.kept.iter().position(|(kept, _)| kept == path) {
+            match fill(&mut self.buffer, &self.kept[at].1, last) {
+                Ok(length) => return Ok(length),
+                // What it belongs to has gone, and may have come back.
+                Err(_) => drop(self.kept.swap_remove(at)),
             }
         }
+        let file = File::open(path)?;
+        let length = fill(&mut self.buffer, &file, last)?;
+        if self.kept.len() < MAX_KEPT && is_procfs(&file) {
+            self.kept.push((path.to_owned(), file));
+        }
+        Ok(length)
     }
+}
+
+fn fill(buffer: &mut Vec<u8>, file: &File, last: usize) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        if buffer.len() < length + FIRST_READ {
+            if length >= MAX_FILE {
+                return Err(io::Error::other("larger than any kernel file"));
+            }
+            buffer.resize((length * 2).max(2 * FIRST_READ), 0);
+        }
+        // Kernel files come in pieces of whole records: only 0 says that it was all.
+        match file.read_at(&mut buffer[length..], length as u64) {
+            Ok(0) => return Ok(length),
+            Ok(read) => {
+                length += read;
+                if read < last {
+                    return Ok(length);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Other files may be replaced under their name, and what a file of another kernel part keeps busy is not known.
+fn is_procfs(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// The names in a directory, sorted; `None` if there is no such directory.
@@ -158,10 +206,48 @@ mod tests {
         }
         std::fs::write(directory.join("attribute"), " 42\n").unwrap();
         assert_eq!(reader.integer(&directory.join("attribute")), Some(42));
+        assert!(reader.kept.is_empty(), "a file of a disk was kept");
         assert_eq!(reader.attribute(&directory.join("absent")), None);
         assert!(reader.read(&directory.join("absent")).unwrap_err().is_absent());
         assert_eq!(names_or_none(&directory), ["attribute", "file"]);
         assert!(names(&directory.join("absent")).unwrap().is_none());
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn kept_files_are_read_anew_and_opened_again_when_they_fail() {
+        let mut reader = Reader::new();
+        let own = PathBuf::from("/proc/thread-self/comm");
+        let name = |name: &str| std::fs::write("/proc/thread-self/comm", name).unwrap();
+        name("before");
+        assert_eq!(reader.read(&own).unwrap(), b"before\n");
+        name("after");
+        assert_eq!(reader.read(&own).unwrap(), b"after\n");
+        assert_eq!(reader.kept.len(), 1);
+        // A process that has ended: its file fails from then on.
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let path = PathBuf::from(format!("/proc/{}/status", child.id()));
+        assert!(reader.read(&path).unwrap().starts_with(b"Name:"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(reader.read(&path).unwrap_err().is_absent());
+        assert_eq!(reader.kept.len(), 1);
+    }
+
+    #[test]
+    fn tables_are_whole_however_long() {
+        let mut reader = Reader::new();
+        let mut sockets: Vec<_> =
+            (0..300).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let path = PathBuf::from("/proc/net/udp");
+        for count in [300, 29, 15, 0] {
+            sockets.truncate(count);
+            let ports: Vec<String> = sockets
+                .iter()
+                .map(|socket| format!("0100007F:{:04X} ", socket.local_addr().unwrap().port()))
+                .collect();
+            let text = String::from_utf8(reader.table(&path).unwrap().to_vec()).unwrap();
+            assert!(ports.iter().all(|port| text.contains(port)), "{count}: {text}");
+        }
     }
 }

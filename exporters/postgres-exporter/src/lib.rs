@@ -12,6 +12,7 @@ mod connect;
 mod databases;
 mod dsn;
 mod freshness;
+mod peer;
 mod pgbouncer;
 mod probe;
 mod queries;
@@ -22,6 +23,8 @@ mod source;
 mod tls;
 
 use exporter_core::Exporter;
+
+pub use peer::arguments;
 
 /// The PostgreSQL exporter.
 pub static EXPORTER: Exporter = Exporter {

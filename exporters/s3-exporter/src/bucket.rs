@@ -69,27 +69,28 @@ impl BucketSettings {
         told
     }
 
-    async fn versioning(&self) -> Result<bool, Failure> {
+    async fn versioning(&self) -> Result<Option<bool>, Failure> {
         let answer = self
             .endpoint
-            .call(Operation::GetBucketVersioning, &self.bucket, Spend::Budgeted, |client| {
+            .optional(Operation::GetBucketVersioning, &self.bucket, |client| {
                 client.get_bucket_versioning().bucket(&self.bucket).send()
             })
             .await?;
-        Ok(answer.status().is_some_and(|status| status.as_str() == "Enabled"))
+        Ok(answer.map(|answer| answer.status().is_some_and(|status| status.as_str() == "Enabled")))
     }
 
-    async fn lifecycle(&self) -> Result<Vec<Rule>, Failure> {
+    async fn lifecycle(&self) -> Result<Option<Vec<Rule>>, Failure> {
         let answer = self
             .endpoint
-            .call(Operation::GetBucketLifecycle, &self.bucket, Spend::Budgeted, |client| {
+            .optional(Operation::GetBucketLifecycle, &self.bucket, |client| {
                 client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send()
             })
             .await;
         let answer = match answer {
-            Err(failure) if failure.code == "NoSuchLifecycleConfiguration" => return Ok(Vec::new()),
+            Err(failure) if failure.is_nothing(Operation::GetBucketLifecycle) => return Ok(Some(Vec::new())),
             other => other?,
         };
+        let Some(answer) = answer else { return Ok(None) };
         let enabled = answer.rules().iter().filter(|rule| rule.status().as_str() == "Enabled");
         let rules = enabled.take(MAX_RULES).enumerate().map(|(at, rule)| {
             let filter = rule
@@ -106,31 +107,28 @@ impl BucketSettings {
                     .and_then(|abort| abort.days_after_initiation()),
             }
         });
-        Ok(rules.collect())
+        Ok(Some(rules.collect()))
     }
 
-    async fn replication(&self) -> Result<u64, Failure> {
+    async fn replication(&self) -> Result<Option<u64>, Failure> {
         let answer = self
             .endpoint
-            .call(Operation::GetBucketReplication, &self.bucket, Spend::Budgeted, |client| {
+            .optional(Operation::GetBucketReplication, &self.bucket, |client| {
                 client.get_bucket_replication().bucket(&self.bucket).send()
             })
             .await;
         match answer {
-            Err(failure) if failure.code == "ReplicationConfigurationNotFoundError" => Ok(0),
-            other => Ok(other?.replication_configuration().map_or(0, |config| config.rules().len() as u64)),
+            Err(failure) if failure.is_nothing(Operation::GetBucketReplication) => Ok(Some(0)),
+            other => Ok(other?.map(|answer| {
+                answer.replication_configuration().map_or(0, |config| config.rules().len() as u64)
+            })),
         }
     }
 }
 
-fn known<T>(what: &str, bucket: &str, result: Result<T, Failure>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(failure) => {
-            if !failure.is_absence() {
-                tracing::debug!(bucket, what, %failure, "cannot be known");
-            }
-            None
-        }
-    }
+fn known<T>(what: &str, bucket: &str, result: Result<Option<T>, Failure>) -> Option<T> {
+    result.unwrap_or_else(|failure| {
+        tracing::debug!(bucket, what, %failure, "cannot be known");
+        None
+    })
 }

@@ -39,6 +39,27 @@ impl From<TcpListener> for Listener {
     }
 }
 
+/// Whether an address has a form that [`Listener::bind`] can do something with.
+pub(crate) fn check(address: &str) -> Result<(), String> {
+    let wrong = |why: &str| Err(format!("{address}: {why}; write HOST:PORT, :PORT or unix:/PATH"));
+    if let Some(path) = address.strip_prefix("unix:") {
+        return if path.starts_with('/') { Ok(()) } else { wrong("not a whole path") };
+    }
+    if address.starts_with("vsock:") {
+        return wrong("vsock is not supported here");
+    }
+    let Some((host, port)) = address.rsplit_once(':') else { return wrong("no port") };
+    if port.parse::<u16>().is_err() {
+        return wrong("the port is no number up to 65535");
+    }
+    let bracketed = host.strip_prefix('[').map(|host| host.strip_suffix(']'));
+    let is_host = match bracketed {
+        Some(host) => host.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => host.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)),
+    };
+    if is_host { Ok(()) } else { wrong("not a host; IPv6 stands in brackets") }
+}
+
 impl fmt::Display for Listener {
     /// The address to ask, as in an URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,6 +68,16 @@ impl fmt::Display for Listener {
 }
 
 impl Listener {
+    /// What it is bound to: `[::]:9100`, or a socket's path.
+    pub(crate) fn bound(&self) -> String {
+        match &self.socket {
+            Socket::Tcp(listener) => {
+                listener.local_addr().map_or_else(|_| self.name.clone(), |address| address.to_string())
+            }
+            Socket::Unix(_) => self.name.clone(),
+        }
+    }
+
     /// Listens on `HOST:PORT`, `:PORT` (all addresses of both families, as in Go) or `unix:/PATH`.
     ///
     /// # Errors
@@ -179,6 +210,41 @@ impl Drop for SocketFile {
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
         if own {
             let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_addresses() {
+        for good in [
+            ":0",
+            ":9100",
+            "127.0.0.1:1",
+            "localhost:9100",
+            "[::1]:65535",
+            "unix:/run/x.sock",
+            "host-1.example.:80",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "9100",
+            ":abc",
+            ":65536",
+            "::1:9100",
+            "[::1:9",
+            "[x]:9",
+            "x:19993/foo",
+            "http://h:1",
+            "unix:x",
+            "vsock:1",
+            "",
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
         }
     }
 }

@@ -5,13 +5,14 @@ mod encode;
 mod guard;
 mod io;
 mod landing;
-mod listen;
+pub(crate) mod listen;
 mod metrics;
 mod own;
 mod own_route;
 mod ports;
 mod process;
 mod route;
+mod sd;
 mod serve;
 mod stream;
 mod under_way;
@@ -57,7 +58,7 @@ pub(crate) type HttpResponse = Response<Full<Bytes>>;
 pub struct Instance {
     /// What it is an instance of.
     pub exporter: &'static Exporter,
-    /// Tells it from others of the same exporter; the value of its `instance` label in `/sd`.
+    /// Tells it from others of the same exporter in this process.
     pub name: String,
     /// Where its page is served.
     pub path: String,
@@ -66,12 +67,16 @@ pub struct Instance {
     pub(crate) probes: Vec<Probes>,
     /// Addresses of its own, where it is found at the peer's paths.
     pub(crate) listen: Vec<String>,
+    /// What `/sd` says of it.
+    pub(crate) labels: Vec<(String, String)>,
     pub(crate) fingerprint: Vec<String>,
 }
 
 impl Instance {
     /// An instance without probes.
     pub fn new(exporter: &'static Exporter, name: String, path: String, registry: Registry) -> Self {
+        let labels =
+            vec![("job".to_owned(), exporter.name.to_owned()), ("instance".to_owned(), name.clone())];
         Self {
             exporter,
             name,
@@ -79,6 +84,7 @@ impl Instance {
             registry,
             probes: Vec::new(),
             listen: Vec::new(),
+            labels,
             fingerprint: Vec::new(),
         }
     }
@@ -93,6 +99,12 @@ impl Instance {
     /// Is found at addresses of its own, too.
     pub(crate) fn with_listen(mut self, listen: Vec<String>) -> Self {
         self.listen = listen;
+        self
+    }
+
+    /// Is found in `/sd` with these.
+    pub(crate) fn with_labels(mut self, labels: Vec<(String, String)>) -> Self {
+        self.labels = labels;
         self
     }
 

@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{App, HttpResponse, landing, own_route};
+use super::{App, HttpResponse, landing, own_route, sd};
 
 const RELOAD: &str = "/-/reload";
 const HTML: &str = "text/html; charset=utf-8";
@@ -74,37 +74,13 @@ impl App {
             "/" => page(landing::page(self)),
             "/sd" => {
                 let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-                json(self.targets(host.unwrap_or("localhost")))
+                json(sd::targets(self, host.unwrap_or("localhost")))
             }
             "/-/healthy" => text(StatusCode::OK, "healthy\n".to_owned()),
             "/-/ready" if self.ready.load(Ordering::Relaxed) => text(StatusCode::OK, "ready\n".to_owned()),
             "/-/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
             _ => text(StatusCode::NOT_FOUND, "nothing here; / lists what is served\n".to_owned()),
         }
-    }
-
-    /// The instances as http_sd has them, at the address by which the request came. Each has an `instance` of its own,
-    /// or their series would mix.
-    fn targets(&self, host: &str) -> String {
-        let mut out = String::from("[");
-        for (at, instance) in self.instances().iter().enumerate() {
-            let comma = if at == 0 { "" } else { "," };
-            out.push_str(comma);
-            out.push_str("{\"targets\":[");
-            json_string(host, &mut out);
-            out.push_str("],\"labels\":{\"__metrics_path__\":");
-            json_string(&instance.path, &mut out);
-            out.push_str(",\"job\":");
-            json_string(instance.exporter.name, &mut out);
-            out.push_str(",\"instance\":");
-            json_string(&instance.name, &mut out);
-            if self.scheme() == "https" {
-                out.push_str(",\"__scheme__\":\"https\"");
-            }
-            out.push_str("}}");
-        }
-        out.push_str("]\n");
-        out
     }
 }
 
@@ -125,19 +101,4 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Http
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
-}
-
-fn json_string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }

@@ -43,6 +43,9 @@ impl Filter {
         if !filter.collect.is_empty() && !filter.exclude.is_empty() {
             return Err(FilterError::Both);
         }
+        if filter.collect.is_empty() && filter.exclude.is_empty() {
+            return Ok(filter);
+        }
         let known: BTreeSet<&str> = collectors.map(|collector| collector.name).collect();
         match filter.collect.iter().chain(&filter.exclude).find(|name| !known.contains(name.as_str())) {
             Some(unknown) => Err(FilterError::Unknown(unknown.clone())),

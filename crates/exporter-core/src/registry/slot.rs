@@ -237,7 +237,7 @@ impl Slot {
         let current = matches!(&inner.state, State::Running { run: own, .. } if Arc::ptr_eq(own, run));
         match result {
             Ok(result) => {
-                sink.detach(result, inner.kept.as_deref());
+                sink.detach(result, inner.kept.as_deref().map(|kept| (kept, &self.spec)));
                 if current {
                     inner.failures = 0;
                     let spare =

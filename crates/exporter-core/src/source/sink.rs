@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{CollectError, Collector, Scrape};
+use super::{CollectError, Collector, Scrape, SourceSpec};
 
 /// How one collector came out of one run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -121,8 +121,8 @@ impl Run {
     }
 
     /// Ends the run. Collectors without an outcome get this one; those that failed without a commit take over the
-    /// pages of an earlier run, where there is one.
-    pub(crate) fn finish(&self, outcome: &Outcome, earlier: Option<&Run>) {
+    /// pages of an earlier run, where there is one and their data may be served again.
+    pub(crate) fn finish(&self, outcome: &Outcome, earlier: Option<(&Run, &SourceSpec)>) {
         let elapsed = self.scrape.started().elapsed();
         let mut parts = self.parts();
         for part in parts.iter_mut().filter(|part| part.outcome.is_none()) {
@@ -132,9 +132,10 @@ impl Run {
                 part.succeeded = Some(SystemTime::now());
             }
         }
-        if let Some(earlier) = earlier {
-            for (part, earlier) in parts.iter_mut().zip(earlier.parts().iter()) {
-                if part.filled.is_none() && !part.outcome.as_ref().is_some_and(Outcome::success) {
+        if let Some((earlier, spec)) = earlier {
+            for (at, (part, earlier)) in parts.iter_mut().zip(earlier.parts().iter()).enumerate() {
+                let again = spec.max_age(at).is_some();
+                if again && part.filled.is_none() && !part.outcome.as_ref().is_some_and(Outcome::success) {
                     part.inherit(earlier);
                 }
             }
@@ -207,7 +208,7 @@ impl Sink {
     }
 
     /// Ends the run with what `collect` returned.
-    pub(crate) fn detach(&mut self, result: Result<(), CollectError>, earlier: Option<&Run>) {
+    pub(crate) fn detach(&mut self, result: Result<(), CollectError>, earlier: Option<(&Run, &SourceSpec)>) {
         // A source of one collector need not begin and end it.
         let implicit =
             self.run.as_ref().is_some_and(|run| matches!(&run.parts()[..], [Part { outcome: None, .. }]));

@@ -129,6 +129,13 @@ fn one_of_two_collectors_may_keep_its_data() {
             assert!(scraped.success("other"));
             assert!(!scraped.page.contains("last_success_timestamp_seconds{collector=\"good\"}"));
         }
+        rounds.failing.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            let scraped = scrape(&registry, LONG).await;
+            assert_eq!(round(&scraped, "good"), None, "old values of what may not be old: {}", scraped.page);
+            assert_eq!(round(&scraped, "other"), Some(1));
+            assert!(!scraped.success("good") && scraped.success("other"));
+        }
     });
 }
 

@@ -13,13 +13,13 @@ use std::cmp::Ordering;
 
 use super::{Entry, Format};
 use crate::family::Kind;
-use crate::page::{FamilyHead, Page};
+use crate::page::{Page, RawHead};
 use crate::parse::suffix::{ENDINGS, suffixes};
 
 /// Name and type on the HELP and TYPE lines.
 #[derive(Debug)]
 pub(crate) struct Form<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a [u8],
     pub(crate) kind: &'static str,
 }
 
@@ -27,16 +27,16 @@ pub(crate) struct Form<'a> {
 pub(super) fn form<'a>(
     pages: &[&Page],
     order: &[Entry],
-    family: &FamilyHead<'a>,
+    family: &RawHead<'a>,
     format: Format,
 ) -> Option<Form<'a>> {
-    let kind_of = |base: &str, ending: &str| {
+    let kind_of = |base: &[u8], ending: &str| {
         let at = order.partition_point(|entry| compare(entry.name(pages), base, ending).is_lt());
         let entry = order.get(at).filter(|entry| compare(entry.name(pages), base, ending).is_eq())?;
         Some(entry.kind(pages))
     };
     for ending in ENDINGS {
-        if let Some(base) = family.name.strip_suffix(ending)
+        if let Some(base) = family.name.strip_suffix(ending.as_bytes())
             && let Some(kind @ (Kind::Histogram | Kind::Summary)) = kind_of(base, "")
             && suffixes(kind, format).contains(&ending)
         {
@@ -46,7 +46,7 @@ pub(super) fn form<'a>(
     let whole = |kind| Some(Form { name: family.name, kind });
     match (family.kind, format) {
         (kind, Format::Text) => whole(kind.text()),
-        (Kind::Counter, _) => match family.name.strip_suffix("_total") {
+        (Kind::Counter, _) => match family.name.strip_suffix(b"_total") {
             Some(base)
                 if kind_of(base, "").is_none()
                     && kind_of(base, "_created").is_none()
@@ -57,7 +57,7 @@ pub(super) fn form<'a>(
             }
             _ => whole("unknown"),
         },
-        (Kind::Info, _) => match family.name.strip_suffix("_info") {
+        (Kind::Info, _) => match family.name.strip_suffix(b"_info") {
             Some(base) if kind_of(base, "").is_none() && !base.is_empty() => {
                 Some(Form { name: base, kind: "info" })
             }
@@ -69,7 +69,7 @@ pub(super) fn form<'a>(
 }
 
 /// `name` against `base` + `ending`.
-fn compare(name: &[u8], base: &str, ending: &str) -> Ordering {
+fn compare(name: &[u8], base: &[u8], ending: &str) -> Ordering {
     let (head, tail) = name.split_at(name.len().min(base.len()));
-    head.cmp(base.as_bytes()).then_with(|| tail.cmp(ending.as_bytes()))
+    head.cmp(base).then_with(|| tail.cmp(ending.as_bytes()))
 }

@@ -8,7 +8,48 @@ use hashbrown::HashTable;
 use super::{Entry, same_kind};
 use crate::family::Kind;
 use crate::memory;
-use crate::page::{LabelText, Page, Part, Sample};
+use crate::page::{END, LabelText, Page, Part, Sample};
+
+/// Whether each of these histograms or summaries has the labels of its count in all its samples, and bounds in rising
+/// order: then none of them comes twice if no count does, and the counts are all that has to be noted. Bounds that are
+/// whole numbers rise by length and text; for others, sample by sample is noted.
+pub(super) fn only_counts(page: &Page, run: &[Sample]) -> bool {
+    run.split_inclusive(|sample| sample.part == Part::Count).all(|metric| is_regular(page, metric))
+}
+
+fn is_regular(page: &Page, metric: &[Sample]) -> bool {
+    let Some((count, others)) = metric.split_last().filter(|(count, _)| count.part == Part::Count) else {
+        return false;
+    };
+    let common = page.text_of(count.labels);
+    // Without the end, and with what stands before the name of the bound.
+    let (stem, next) = match common.strip_suffix(END) {
+        Some(stem) => (stem, &b"\","[..]),
+        None => (&b""[..], &b"{"[..]),
+    };
+    let mut last: &[u8] = b"";
+    let mut sums = 0;
+    others.iter().all(|sample| {
+        let text = page.text_of(sample.labels);
+        if sample.part == Part::Sum {
+            sums += 1;
+            return sums == 1 && text == common;
+        }
+        let bound = text.strip_prefix(stem).and_then(|rest| rest.strip_prefix(next));
+        let Some(bound) =
+            bound.filter(|bound| bound.starts_with(b"le=\"") || bound.starts_with(b"quantile=\""))
+        else {
+            return false;
+        };
+        let rises = match last {
+            b"le=\"+Inf\"} " => false,
+            _ if bound == b"le=\"+Inf\"} " => true,
+            last => (last.len(), last) < (bound.len(), bound),
+        };
+        last = bound;
+        rises
+    })
+}
 
 /// Reusable space for the samples of a family.
 #[derive(Debug, Default)]

@@ -215,3 +215,61 @@ fn openmetrics_names_that_would_clash_stay_whole() {
         "{text}"
     );
 }
+
+#[test]
+fn a_bound_twice_is_found_wherever_it_stands() {
+    // Suffix and labels of one metric; its count comes last.
+    type Lines<'a> = &'a [(&'a str, &'a [(&'a str, &'a str)])];
+    let duplicates = |lines: &[Lines<'_>]| {
+        let mut page = Page::new();
+        let mut family = page.foreign("h", Kind::Histogram, "").unwrap();
+        for (suffix, labels) in lines.iter().copied().flatten() {
+            let labels = labels.iter().map(|(name, value)| (*name, value as &dyn crate::LabelValue));
+            family.put(suffix, labels, 1.0).unwrap();
+        }
+        let (text, written) = write(&[&page], &Options::new(Format::Text));
+        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let distinct: std::collections::BTreeSet<&str> = samples.iter().copied().collect();
+        assert_eq!(samples.len(), distinct.len(), "{text}");
+        written.dropped.iter().map(|dropped| dropped.samples).sum::<u64>()
+    };
+    let whole: Lines<'_> =
+        &[("_bucket", &[("le", "4")]), ("_bucket", &[("le", "+Inf")]), ("_sum", &[]), ("_count", &[])];
+    assert_eq!(duplicates(&[whole]), 0);
+    assert_eq!(duplicates(&[whole, whole]), 4);
+    for (lines, expected) in [
+        (&[("_bucket", &[("le", "4")][..]), ("_bucket", &[("le", "4")]), ("_count", &[])][..], 1),
+        (&[("_bucket", &[("le", "+Inf")]), ("_bucket", &[("le", "+Inf")]), ("_count", &[])], 1),
+        (
+            &[
+                ("_bucket", &[("le", "+Inf")]),
+                ("_bucket", &[("le", "5")]),
+                ("_bucket", &[("le", "+Inf")]),
+                ("_count", &[]),
+            ],
+            1,
+        ),
+        (&[("_sum", &[]), ("_sum", &[]), ("_count", &[])], 1),
+        // Of another metric's labels.
+        (
+            &[
+                ("_bucket", &[("le", "4"), ("op", "r")]),
+                ("_count", &[("op", "w")]),
+                ("_bucket", &[("le", "4"), ("op", "r")]),
+                ("_count", &[]),
+            ],
+            1,
+        ),
+        (
+            &[
+                ("_bucket", &[("le", "0.5")]),
+                ("_bucket", &[("le", "1")]),
+                ("_bucket", &[("le", "0.5")]),
+                ("_count", &[]),
+            ],
+            1,
+        ),
+    ] {
+        assert_eq!(duplicates(&[lines]), expected, "{lines:?}");
+    }
+}

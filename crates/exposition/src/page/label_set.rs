@@ -1,14 +1,11 @@
 //! Labels that many samples of one page carry: a container has fifty samples with the same eight labels, whose text then
 //! stands on the page once.
 
-use super::{Page, Part, Span};
+use super::{END, Page, Part, Span};
 use crate::family::{Family, is_label_name};
 use crate::label::LabelValue;
 use crate::page::ForeignError;
 use crate::value::SampleValue;
-
-/// What follows the last label value.
-const END: &[u8] = b"\"} ";
 
 /// Labels that stand on a page; see [`Page::label_set`].
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,9 @@ pub use label_set::{LabelSet, Labels};
 /// Text above this is refused, and samples beyond this many, so that an arena offset fits 32 bits.
 const MAX_TEXT: usize = 1 << 28;
 
+/// What follows the last label value.
+pub(crate) const END: &[u8] = b"\"} ";
+
 /// No run, no family.
 const NONE: u32 = u32::MAX;
 
@@ -121,6 +124,14 @@ pub struct FamilyHead<'a> {
     pub kind: Kind,
 }
 
+/// The same as bytes: what is only compared and copied need not be checked to be UTF-8 at each scrape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawHead<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) help: &'a [u8],
+    pub(crate) kind: Kind,
+}
+
 /// How much of each buffer was in use lately.
 #[derive(Clone, Copy, Debug, Default)]
 struct Recent {
@@ -192,7 +203,7 @@ impl Page {
         value: impl SampleValue,
     ) {
         self.open_declared(family.desc());
-        self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
+        self.sample(family.desc().labels, &labels, value.to_f64());
     }
 
     /// Puts one sample of a family whose name is known now: prefix + `name` + suffix. Characters that no metric name
@@ -205,7 +216,7 @@ impl Page {
         value: impl SampleValue,
     ) {
         self.open_dynamic(family.desc(), family.suffix, name);
-        self.sample(family.desc().labels, &labels, None, Part::Plain, value.to_f64());
+        self.sample(family.desc().labels, &labels, value.to_f64());
     }
 
     /// Puts a histogram: `buckets` are (upper bound, cumulative count) in rising order, without `+Inf`, which gets
@@ -219,12 +230,9 @@ impl Page {
         sum: f64,
     ) {
         self.open_declared(family.desc());
-        let names = family.desc().labels;
-        for (bound, below) in buckets.into_iter().chain([(f64::INFINITY, count)]) {
-            self.sample(names, &labels, Some(("le", bound)), Part::Bucket, below as f64);
-        }
-        self.sample(names, &labels, None, Part::Sum, sum);
-        self.sample(names, &labels, None, Part::Count, count as f64);
+        let bounds = buckets.into_iter().chain([(f64::INFINITY, count)]);
+        let bounds = bounds.map(|(bound, below)| (bound, below as f64));
+        self.metric((family.desc().labels, &labels), "le", bounds, Part::Bucket, (sum, count as f64));
     }
 
     /// Puts a summary: `quantiles` are (quantile, value).
@@ -237,29 +245,32 @@ impl Page {
         sum: f64,
     ) {
         self.open_declared(family.desc());
-        let names = family.desc().labels;
-        for (quantile, value) in quantiles {
-            self.sample(names, &labels, Some(("quantile", quantile)), Part::Plain, value);
-        }
-        self.sample(names, &labels, None, Part::Sum, sum);
-        self.sample(names, &labels, None, Part::Count, count as f64);
+        let quantiles = quantiles.into_iter();
+        self.metric((family.desc().labels, &labels), "quantile", quantiles, Part::Plain, (sum, count as f64));
     }
 
     /// The families in the order in which they were first opened.
-    pub fn families(&self) -> impl Iterator<Item = FamilyHead<'_>> {
+    pub fn families(&self) -> impl ExactSizeIterator<Item = FamilyHead<'_>> {
         (0..self.families.len()).map(|family| self.head(family))
     }
 
     pub(crate) fn head(&self, family: usize) -> FamilyHead<'_> {
+        let RawHead { name, help, kind } = self.raw_head(family);
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        FamilyHead { name: text(name), help: text(help), kind }
+    }
+
+    pub(crate) fn raw_head(&self, family: usize) -> RawHead<'_> {
         match self.families[family].family {
-            FamilyRef::Declared(desc) => FamilyHead { name: desc.name, help: desc.help, kind: desc.kind },
+            FamilyRef::Declared(desc) => {
+                RawHead { name: desc.name.as_bytes(), help: desc.help.as_bytes(), kind: desc.kind }
+            }
             FamilyRef::Named { name, help, kind, .. } => {
-                FamilyHead { name: self.str(name), help: self.str(help), kind }
+                RawHead { name: self.bytes(name), help: self.bytes(help), kind }
             }
         }
     }
 
-    /// The name as bytes: what is sorted and compared often need not be checked to be UTF-8 each time.
     pub(crate) fn name(&self, family: usize) -> &[u8] {
         match self.families[family].family {
             FamilyRef::Declared(desc) => desc.name.as_bytes(),
@@ -293,10 +304,6 @@ impl Page {
 
     fn bytes(&self, span: Span) -> &[u8] {
         &self.text[span.at as usize..][..span.len as usize]
-    }
-
-    fn str(&self, span: Span) -> &str {
-        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
 }
 

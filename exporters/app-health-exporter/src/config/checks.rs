@@ -4,7 +4,7 @@ use exporter_core::{ConfigError, Secret};
 use serde::Deserialize;
 use serde_json_path::JsonPath;
 use serde_yaml::{Mapping, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::client::ClientConfig;
@@ -126,6 +126,16 @@ pub(crate) struct Log {
     pub(crate) events: Vec<String>,
 }
 
+impl Log {
+    /// What it is called on the page.
+    pub(crate) fn label(&self) -> String {
+        match self.name.as_str() {
+            "" => self.file.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+            name => name.to_owned(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Files {
@@ -174,16 +184,29 @@ impl Checks {
     }
 
     fn verify(&self) -> Result<(), String> {
-        let mut names = std::collections::BTreeSet::new();
-        let mut tasks = std::collections::BTreeSet::new();
+        let mut labels = Labels::default();
+        let mut tasks = BTreeSet::new();
         for system in &self.systems {
             for check in &system.checks {
-                if !names.insert((&system.system, &check.name)) {
-                    return Err(format!("system {:?} has two checks {:?}", system.system, check.name));
-                }
+                labels.take(system, "checks", &check.name, "give each its own name")?;
                 if let Some(why) = check.client.refused() {
                     return Err(format!("check {:?}: {why}", check.name));
                 }
+            }
+            for log in &system.logs {
+                labels.take(system, "logs", &log.label(), "give one a `name`")?;
+            }
+            for files in &system.files {
+                labels.take(system, "files", &files.glob, "take one out")?;
+                if !files.backup.is_empty() {
+                    labels.take(system, "backups", &files.backup, "name two kinds")?;
+                }
+            }
+            for path in &system.certificates {
+                labels.take(system, "certificates", &path.to_string_lossy(), "take one out")?;
+            }
+            for kind in system.objectives.keys() {
+                labels.take(system, "objectives", kind, "take one out")?;
             }
             for heartbeat in &system.heartbeats {
                 let valid = !heartbeat.task.is_empty()
@@ -203,6 +226,19 @@ impl Checks {
             }
         }
         Ok(())
+    }
+}
+
+/// What becomes a label, by system and kind. Of two that are called alike one would be dropped from the page.
+#[derive(Default)]
+struct Labels(BTreeSet<(String, &'static str, String)>);
+
+impl Labels {
+    fn take(&mut self, system: &System, what: &'static str, label: &str, cure: &str) -> Result<(), String> {
+        if self.0.insert((system.system.clone(), what, label.to_owned())) {
+            return Ok(());
+        }
+        Err(format!("system {:?} has two {what} {label:?}: {cure}", system.system))
     }
 }
 
@@ -308,6 +344,13 @@ heartbeat: {listen: '127.0.0.1:0', state: /tmp/x, token: hunter2}
             ("systems: [{system: a, checks: [{name: x, url: 'ftp://h'}]}]", "only http"),
             ("systems: [{system: a, checks: [{name: x, url: h, nope: 1}]}]", "nope"),
             ("systems: [{system: a, checks: [{name: x, url: h}, {name: x, url: i}]}]", "two checks"),
+            (
+                "systems: [{system: a, logs: [{file: /a/x.log}, {file: /b/x.log}]}]",
+                "two logs \"x.log\": give one a `name`",
+            ),
+            ("systems: [{system: a, files: [{glob: /a}]}, {system: a, files: [{glob: /a}]}]", "two files"),
+            ("systems: [{files: [{glob: /a, backup: b}, {glob: /c, backup: b}]}]", "two backups"),
+            ("systems: [{certificates: [/a, /a]}]", "two certificates"),
             ("systems: [{heartbeats: [{task: 'a/b', interval: 1h}]}]", "a/b"),
             ("systems: [{checks: [{name: x, url: h, map: [{select: '$[', kind: value}]}]}]", "path"),
             ("systems: [{checks: [{name: x, url: h, assume_timezone: Mars}]}]", "Mars"),

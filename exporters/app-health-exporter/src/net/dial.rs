@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::{Failure, Reason};
+use super::{Failure, Reason, hosts};
 use crate::config::options::{Ip, Protocol};
 
 /// Names that are looked up at the same time. The system's resolver blocks a thread until it gives up, however long ago
@@ -39,13 +39,14 @@ impl Lookups {
 /// The address of a host: the first of the preferred family, else, if allowed, the first of the other one.
 pub(crate) async fn resolve(lookups: &Lookups, host: &str, ip: Ip) -> Result<IpAddr, Failure> {
     let none = || Failure::new(Reason::Resolve, format!("{host} has no address"));
-    let found: Vec<IpAddr> = match host.parse() {
-        Ok(address) => vec![address],
-        Err(_) => lookups
-            .find(host.split('%').next().unwrap_or(host))
+    let name = host.split('%').next().unwrap_or(host);
+    let mut found = host.parse().map_or_else(|_| hosts::known(name), |address| vec![address]);
+    if found.is_empty() {
+        found = lookups
+            .find(name)
             .await
-            .map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?,
-    };
+            .map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?;
+    }
     let wanted = |address: &&IpAddr| address.is_ipv4() == (ip.preferred_ip_protocol == Protocol::Ip4);
     match found.iter().find(wanted) {
         Some(address) => Ok(*address),

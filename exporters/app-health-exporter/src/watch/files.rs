@@ -7,6 +7,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::glob;
+use super::troubles::Troubles;
 use crate::clock;
 use crate::config::checks::{Files, System};
 use crate::net::cert::root;
@@ -40,7 +41,7 @@ static SIZE: Family<3> = Family::gauge(
 static COUNT: Family<2> = Family::gauge("app_file_count", "Files of a pattern.", &["system", "glob"]);
 static ERROR: Family<2> = Family::gauge(
     "app_file_error",
-    "1 where a folder could not be read, or holds too many files to be looked at.",
+    "1 where a folder is not there, cannot be read, or holds too many files to be looked at.",
     &["system", "glob"],
 );
 static BACKUP: Family<2> = Family::gauge(
@@ -64,18 +65,30 @@ static OBJECTIVE: Family<2> = Family::gauge(
 /// Of a PEM file; all authorities of a system are a quarter of this.
 const MAX_PEM: u64 = 1024 * 1024;
 
-pub(super) struct FileChecks(pub(super) Arc<[System]>);
+pub(super) struct FileChecks {
+    systems: Arc<[System]>,
+    troubles: Troubles,
+}
+
+impl FileChecks {
+    pub(super) fn new(systems: Arc<[System]>) -> Self {
+        Self { systems, troubles: Troubles::default() }
+    }
+}
 
 impl BlockingSource for FileChecks {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         let now = clock::seconds(scrape.now());
-        for system in &*self.0 {
+        for system in &*self.systems {
             for files in &system.files {
-                put_files(sink, &system.system, files, now);
+                let failed = put_files(sink, &system.system, files, now);
+                self.troubles.tell(format!("files {}", files.glob), failed);
             }
             for path in &system.certificates {
                 let shown = path.display().to_string();
-                sink.put(&CERTIFICATE, [&system.system, &shown], first_end(path).unwrap_or(0));
+                let end = first_end(path);
+                sink.put(&CERTIFICATE, [&system.system, &shown], *end.as_ref().unwrap_or(&0));
+                self.troubles.tell(format!("certificate {shown}"), end.err());
             }
             for (kind, span) in &system.objectives {
                 sink.put(&OBJECTIVE, [&system.system, kind], span.0.as_secs_f64());
@@ -85,21 +98,20 @@ impl BlockingSource for FileChecks {
     }
 }
 
-fn put_files(sink: &mut Sink, system: &str, files: &Files, now: f64) {
+/// Returns why not all of them could be looked at, where that is so.
+fn put_files(sink: &mut Sink, system: &str, files: &Files, now: f64) -> Option<String> {
     let system = &system;
     let (found, failed) = match glob::find(&files.glob) {
-        Ok((found, cut)) => (found, cut),
-        Err(error) => {
-            tracing::debug!(glob = files.glob, %error, "cannot look for files");
-            (Vec::new(), true)
-        }
+        Ok((found, false)) => (found, None),
+        Ok((found, true)) => (found, Some("too many entries".to_owned())),
+        Err(error) => (Vec::new(), Some(error.to_string())),
     };
     let glob = &files.glob;
     let time = |file: &glob::Found| clock::seconds(file.modified);
     let newest = found.iter().max_by(|a, b| a.modified.cmp(&b.modified));
     let oldest = found.iter().map(time).min_by(f64::total_cmp);
     sink.put(&COUNT, [system, glob], found.len());
-    sink.put(&ERROR, [system, glob], failed);
+    sink.put(&ERROR, [system, glob], failed.is_some());
     sink.put(&AGE, [system, glob, &"min"], newest.map_or(f64::INFINITY, |file| (now - time(file)).max(0.0)));
     sink.put(&AGE, [system, glob, &"max"], oldest.map_or(f64::INFINITY, |oldest| (now - oldest).max(0.0)));
     sink.put(&SIZE, [system, glob, &"newest"], newest.map_or(0, |file| file.size));
@@ -111,11 +123,18 @@ fn put_files(sink: &mut Sink, system: &str, files: &Files, now: f64) {
         sink.put(&BACKUP, [system, &files.backup], backup.map_or(0.0, time));
         sink.put(&BACKUP_SIZE, [system, &files.backup], backup.map_or(0, |file| file.size));
     }
+    failed
 }
 
-fn first_end(path: &Path) -> Option<i64> {
+fn first_end(path: &Path) -> Result<i64, String> {
+    let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
     // What is no file may have no end, or make its reader wait for ever.
-    let is_plausible = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_PEM);
-    let pem = is_plausible.then(|| std::fs::read(path).ok()).flatten()?;
-    CertificateDer::pem_slice_iter(&pem).filter_map(|der| root(&der.ok()?).map(|(_, end)| end)).min()
+    if !meta.is_file() || meta.len() > MAX_PEM {
+        return Err(format!("no file, or more than {MAX_PEM} bytes"));
+    }
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    CertificateDer::pem_slice_iter(&pem)
+        .filter_map(|der| root(&der.ok()?).map(|(_, end)| end))
+        .min()
+        .ok_or_else(|| "no certificate in it".to_owned())
 }

@@ -16,6 +16,10 @@ pub(super) struct Found {
 /// Files that match. The flag is whether some were left out.
 pub(super) fn find(pattern: &str) -> std::io::Result<(Vec<Found>, bool)> {
     let (root, parts) = split(pattern);
+    // Folders that a wildcard finds come and go; the one that is named should be there.
+    let named =
+        |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", root.display()));
+    fs::metadata(&root).map_err(named)?;
     let mut walk = Walk { found: Vec::new(), looked: 0, cut: false };
     walk.descend(&root, &parts)?;
     Ok((walk.found, walk.cut))
@@ -140,8 +144,10 @@ mod tests {
                 .unwrap();
         let count = |pattern: &str| find(&format!("{}/{pattern}", dir.path().display())).unwrap().0.len();
         assert_eq!(
-            (count("a/*.log"), count("a/**/*.log"), count("**/*"), count("nope/*"), count("a/1.log")),
+            (count("a/*.log"), count("a/**/*.log"), count("**/*"), count("n*/*"), count("a/1.log")),
             (1, 2, 3, 0, 1)
         );
+        let error = find(&format!("{}/nope/*", dir.path().display())).unwrap_err().to_string();
+        assert!(error.contains("/nope: "), "{error}");
     }
 }

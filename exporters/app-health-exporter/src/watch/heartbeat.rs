@@ -1,18 +1,25 @@
 //! Heartbeats of cron jobs and backups: what was told last, kept across restarts.
 
 use exporter_core::{BlockingSource, CollectError, Collector, ConfigError, Family, Scrape, Secret, Sink};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::beats::{self, Beat, Beats};
 use crate::clock;
 use crate::config::checks::{Heartbeat, HeartbeatServer, System};
 
 pub(super) static HEARTBEATS: Collector = Collector {
     name: "heartbeats",
     enabled: true,
-    families: &[LAST.desc(), CODE.desc(), DURATION.desc(), INTERVAL.desc(), STATE_ERROR.desc()],
+    families: &[
+        LAST.desc(),
+        AWAITED.desc(),
+        CODE.desc(),
+        DURATION.desc(),
+        INTERVAL.desc(),
+        STATE_ERROR.desc(),
+    ],
     dynamic: &[],
 };
 
@@ -20,6 +27,11 @@ pub(super) static HEARTBEATS: Collector = Collector {
 static LAST: Family<2> = Family::gauge(
     "app_heartbeat_last_timestamp_seconds",
     "When a task last told that it ran, in seconds since 1970; 0 for never.",
+    &["system", "task"],
+);
+static AWAITED: Family<2> = Family::gauge(
+    "app_heartbeat_awaited_since_timestamp_seconds",
+    "Since when a task's next report is waited for: its last one, or when it was first known of.",
     &["system", "task"],
 );
 static CODE: Family<2> =
@@ -40,13 +52,6 @@ static STATE_ERROR: Family<0> = Family::gauge(
     &[],
 );
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub(super) struct Beat {
-    pub(super) at: f64,
-    pub(super) code: Option<f64>,
-    pub(super) duration: Option<f64>,
-}
-
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     tasks: BTreeMap<String, (String, Heartbeat)>,
@@ -58,7 +63,8 @@ pub(super) struct Heartbeats {
 
 #[derive(Debug, Default)]
 struct Inner {
-    beats: BTreeMap<String, Beat>,
+    beats: Beats,
+    loaded: bool,
     broken: bool,
 }
 
@@ -76,7 +82,6 @@ impl Heartbeats {
             system.heartbeats.iter().map(|beat| (beat.task.clone(), (system.system.clone(), beat.clone())))
         });
         let path = server.and_then(|server| server.state.clone());
-        let (beats, broken) = path.as_deref().map_or_else(Default::default, load);
         let (token, token_file) =
             server.map_or((None, None), |server| (server.token.clone(), server.token_file.clone()));
         if let Some(server) = server {
@@ -87,7 +92,31 @@ impl Heartbeats {
                 ));
             }
         }
-        Ok(Self { tasks: all.collect(), path, token, token_file, inner: Mutex::new(Inner { beats, broken }) })
+        // It is read again for each report; one that is not there shall be known before the first.
+        token_file.as_ref().map(Secret::from_file).transpose()?;
+        Ok(Self { tasks: all.collect(), path, token, token_file, inner: Mutex::default() })
+    }
+
+    /// What is known, from the file at first: a configuration that is only checked touches none.
+    fn inner(&self, now: f64) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.loaded {
+            return inner;
+        }
+        inner.loaded = true;
+        if let Some(path) = &self.path {
+            (inner.beats, inner.broken) = beats::load(path);
+        }
+        // What never reported is waited for since it is known, not since 1970.
+        let known = inner.beats.clone();
+        inner.beats.retain(|task, beat| beat.at > 0.0 || self.tasks.contains_key(task));
+        for task in self.tasks.keys() {
+            inner.beats.entry(task.clone()).or_insert(Beat { since: now, ..Beat::default() });
+        }
+        if let Some(path) = self.path.as_ref().filter(|_| inner.beats != known) {
+            inner.broken |= beats::save(path, &inner.beats);
+        }
+        inner
     }
 
     /// Whether one must show a token to report.
@@ -118,17 +147,12 @@ impl Heartbeats {
                 None => Ok(None),
             }
         };
-        let beat = Beat { at: now, code: number("code")?, duration: number("duration")? };
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.beats.insert(task.to_owned(), beat);
+        let (code, duration) = (number("code")?, number("duration")?);
+        let mut inner = self.inner(now);
+        let beat = inner.beats.entry(task.to_owned()).or_default();
+        *beat = Beat { at: now, code, duration, ..*beat };
         if let Some(path) = &self.path {
-            inner.broken = match save(path, &inner.beats) {
-                Ok(()) => false,
-                Err(error) => {
-                    tracing::error!(path = %path.display(), %error, "heartbeats cannot be kept");
-                    true
-                }
-            };
+            inner.broken = beats::save(path, &inner.beats);
         }
         Ok(())
     }
@@ -153,42 +177,11 @@ impl Heartbeats {
     }
 }
 
-fn load(path: &Path) -> (BTreeMap<String, Beat>, bool) {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Default::default(),
-        Err(error) => {
-            tracing::error!(path = %path.display(), %error, "heartbeats cannot be read");
-            return (BTreeMap::new(), true);
-        }
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(beats) => (beats, false),
-        Err(error) => {
-            let aside = path.with_extension("corrupt");
-            // Kept for whoever wants to know; without it the next heartbeat would write over it.
-            let moved = std::fs::rename(path, &aside).is_ok();
-            tracing::error!(path = %path.display(), %error, moved, "heartbeats are not readable; starting without");
-            (BTreeMap::new(), true)
-        }
-    }
-}
-
-/// A half-written file never takes the place of a whole one.
-fn save(path: &Path, beats: &BTreeMap<String, Beat>) -> std::io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let bytes = serde_json::to_vec(beats).map_err(std::io::Error::other)?;
-    let mut file = std::fs::File::create(&temporary)?;
-    std::io::Write::write_all(&mut file, &bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
-}
-
 pub(super) struct Shown(pub(super) Arc<Heartbeats>);
 
 impl BlockingSource for Shown {
-    fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        let inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+        let inner = self.0.inner(clock::seconds(scrape.now()));
         for (task, (system, config)) in &self.0.tasks {
             let mut beat = inner.beats.get(task).copied().unwrap_or_default();
             let modified =
@@ -197,6 +190,7 @@ impl BlockingSource for Shown {
                 beat.at = beat.at.max(clock::seconds(modified));
             }
             sink.put(&LAST, [system, task], beat.at);
+            sink.put(&AWAITED, [system, task], if beat.at > 0.0 { beat.at } else { beat.since });
             sink.put(&INTERVAL, [system, task], config.interval.0.as_secs_f64());
             if let Some(code) = beat.code {
                 sink.put(&CODE, [system, task], code);
@@ -214,6 +208,7 @@ impl BlockingSource for Shown {
 mod tests {
     use super::*;
     use crate::config::checks::Checks;
+    use std::path::Path;
 
     fn heartbeats(state: &Path, token: &str) -> Heartbeats {
         let text = format!(
@@ -224,8 +219,8 @@ mod tests {
         Heartbeats::new(&checks.systems, checks.heartbeat.as_ref()).unwrap()
     }
 
-    fn beats(all: &Heartbeats) -> BTreeMap<String, Beat> {
-        all.inner.lock().unwrap().beats.clone()
+    fn nightly(all: &Heartbeats, now: f64) -> Beat {
+        all.inner(now).beats["nightly"]
     }
 
     #[test]
@@ -235,14 +230,37 @@ mod tests {
         let query = [("code".to_owned(), "3".to_owned()), ("duration".to_owned(), "1.5".to_owned())];
         heartbeats(&path, "t").receive("nightly", &query, Some("t"), 100.0).unwrap();
         let again = heartbeats(&path, "t");
-        assert_eq!(beats(&again)["nightly"], Beat { at: 100.0, code: Some(3.0), duration: Some(1.5) });
+        let told = Beat { at: 100.0, code: Some(3.0), duration: Some(1.5), since: 100.0 };
+        assert_eq!(nightly(&again, 150.0), told);
         std::fs::write(&path, b"{\"nightly\": {\"at\"").unwrap();
         let again = heartbeats(&path, "t");
-        assert!(beats(&again).is_empty() && again.inner.lock().unwrap().broken);
-        assert!(path.with_extension("corrupt").exists());
+        assert!(!path.with_extension("corrupt").exists(), "touched before it is used");
+        assert_eq!(nightly(&again, 160.0), Beat { since: 160.0, ..Beat::default() });
+        assert!(again.inner(160.0).broken && path.with_extension("corrupt").exists());
         again.receive("nightly", &[], Some("t"), 200.0).unwrap();
-        assert!(!again.inner.lock().unwrap().broken);
-        assert_eq!(beats(&heartbeats(&path, "t"))["nightly"].at, 200.0);
+        assert!(!again.inner(200.0).broken);
+        assert_eq!(nightly(&heartbeats(&path, "t"), 300.0).at, 200.0);
+    }
+
+    #[test]
+    fn the_first_report_is_waited_for_across_restarts_from_when_the_task_was_known() {
+        let dir = exporter_testkit::fixture::TempDir::new().unwrap();
+        let path =
+            dir.write("state.json", r#"{"gone": {"at": 0.0, "since": 5.0}, "old": {"at": 9.0}}"#).unwrap();
+        assert_eq!(nightly(&heartbeats(&path, "t"), 100.0).since, 100.0);
+        let again = heartbeats(&path, "t");
+        assert_eq!(nightly(&again, 200.0).since, 100.0);
+        let inner = again.inner(200.0);
+        assert_eq!(inner.beats["old"], Beat { at: 9.0, ..Beat::default() }, "an older version's file");
+        assert!(!inner.beats.contains_key("gone"), "a task that comes back is new");
+    }
+
+    #[test]
+    fn a_token_that_is_not_there_is_told_at_once() {
+        let text = "{systems: [{heartbeats: [{task: a, interval: 1h}]}], heartbeat: {token_file: /nope}}";
+        let checks = Checks::parse(text).unwrap();
+        let error = Heartbeats::new(&checks.systems, checks.heartbeat.as_ref()).unwrap_err();
+        assert!(error.to_string().contains("/nope"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tail::Tail;
+use super::troubles::Troubles;
 use crate::clock;
 use crate::config::checks::{Log, System};
 
@@ -71,6 +72,7 @@ struct Watched {
     matches: BTreeMap<String, (u64, f64)>,
     last_line: f64,
     present: bool,
+    troubles: Troubles,
 }
 
 impl Shared {
@@ -80,10 +82,7 @@ impl Shared {
             systems.iter().flat_map(|system| system.logs.iter().map(|log| (system.system.clone(), log)));
         let watched = logs.map(|(system, log)| Watched {
             system,
-            name: match log.name.as_str() {
-                "" => log.file.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()),
-                name => name.to_owned(),
-            },
+            name: log.label(),
             log: log.clone(),
             tail: Tail::new(&log.file),
             lines: [0; LEVELS.len()],
@@ -91,6 +90,7 @@ impl Shared {
             matches: log.patterns.keys().map(|name| (name.clone(), (0, now))).collect(),
             last_line: now,
             present: false,
+            troubles: Troubles::default(),
         });
         Self(Arc::new(Mutex::new(watched.collect())))
     }
@@ -116,13 +116,13 @@ impl Watched {
             *last_line = now;
             count(line, log, lines, events, matches, now);
         });
-        self.present = match result {
-            Ok(present) => present,
-            Err(error) => {
-                tracing::debug!(file = %self.log.file.display(), %error, "cannot read log");
-                false
-            }
+        let trouble = match result {
+            Ok(true) => None,
+            Ok(false) => Some("not there".to_owned()),
+            Err(error) => Some(error.to_string()),
         };
+        self.present = trouble.is_none();
+        self.troubles.tell(format!("log {}", self.log.file.display()), trouble);
     }
 
     fn put(&self, sink: &mut Sink) {

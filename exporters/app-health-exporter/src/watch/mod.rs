@@ -1,11 +1,13 @@
 //! What else tells that an application is well: its logs, files, heartbeats and certificates.
 
+mod beats;
 mod files;
 mod glob;
 mod heartbeat;
 mod logs;
 mod receiver;
 mod tail;
+mod troubles;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Settings, SourceSpec};
 use std::sync::Arc;
@@ -38,7 +40,7 @@ pub(crate) fn sources(settings: &Settings, checks: &Checks) -> Result<Vec<Source
     };
     if settings.enabled(&files::FILES) && systems.iter().any(has_files) {
         let systems = systems.clone();
-        let make = move || Ok(BoxedSource::blocking(files::FileChecks(systems.clone())));
+        let make = move || Ok(BoxedSource::blocking(files::FileChecks::new(systems.clone())));
         specs.push(SourceSpec::new([&files::FILES], make).ttl(FILES_TTL));
     }
     if settings.enabled(&heartbeat::HEARTBEATS) && systems.iter().any(|system| !system.heartbeats.is_empty())

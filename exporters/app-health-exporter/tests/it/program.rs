@@ -30,7 +30,7 @@ impl Program {
         Ok(Program { process, port })
     }
 
-    fn get(&self, path: &str, status: u16) -> Result<String> {
+    pub(crate) fn get(&self, path: &str, status: u16) -> Result<String> {
         let url = format!("http://{}{path}", self.port.address());
         Ok(http::get(&url, &[])?.expect_status(status)?.text())
     }

@@ -21,7 +21,7 @@ fn config(exporter: &str) -> Result<String> {
     let jobs = map["scrape_configs"].as_sequence_mut().ok_or_else(|| Error::new("no jobs"))?;
     jobs.retain(|job| job["job_name"] != "exporters-sd");
     let text = serde_yaml::to_string(&config).map_err(told)?;
-    Ok(text.replace("exporters:9555", exporter).replace("/app-health/probes/probe", "/probe"))
+    Ok(text.replace("exporters:9555", exporter).replace("/app-health/probe", "/probe"))
 }
 
 #[test]

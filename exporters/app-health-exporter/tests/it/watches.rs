@@ -1,9 +1,10 @@
 //! Logs, files and heartbeats, as they reach the page.
 
 use crate::certs::Certs;
+use crate::program::Program;
 use crate::support::Running;
 use exporter_testkit::fixture::TempDir;
-use exporter_testkit::{Result, http, ports};
+use exporter_testkit::{Result, http, ports, wait};
 use std::io::Write as _;
 
 #[test]
@@ -18,10 +19,14 @@ fn heartbeats_are_taken_with_a_token_and_survive_a_restart() -> Result {
         token.display()
     );
     let series = r#"app_heartbeat_last_timestamp_seconds{system="s",task="nightly"}"#;
-    {
+    let never = r#"app_heartbeat_awaited_since_timestamp_seconds{system="s",task="never"}"#;
+    let first = {
         let running = Running::start(&checks)?;
         running.until("the receiver", |page| page.samples.get("app_heartbeat_receiver_up") == Some(&1.0))?;
-        assert_eq!(running.scrape().value(series), 0.0);
+        let page = running.scrape();
+        assert_eq!(page.value(series), 0.0);
+        let awaited = page.value(&series.replace("_last_", "_awaited_since_"));
+        assert!(awaited > 1.7e9, "waited for since the start, not since 1970: {awaited}");
         let url = format!("http://{}/heartbeat/nightly?code=3&duration=12.5", port.address());
         for (url, token, status) in [
             (url.clone(), "Bearer wrong", 401),
@@ -35,8 +40,10 @@ fn heartbeats_are_taken_with_a_token_and_survive_a_restart() -> Result {
         assert!(page.value(series) > 1.7e9);
         assert_eq!(page.value(r#"app_heartbeat_last_exit_code{system="s",task="nightly"}"#), 3.0);
         assert!(!page.text.contains("hunter2"));
-    }
+        page.value(never)
+    };
     let again = Running::start(&checks)?.scrape();
+    assert_eq!(again.value(never), first, "a restart is no report");
     assert!(again.value(series) > 1.7e9, "{}", again.text);
     assert_eq!(again.value(r#"app_heartbeat_last_timestamp_seconds{system="s",task="never"}"#), 0.0);
     Ok(())
@@ -60,6 +67,8 @@ fn files_certificates_and_objectives() -> Result {
     assert_eq!(file("app_file_age_seconds", "none/*", "min"), f64::INFINITY);
     assert_eq!(file("app_file_size_bytes", "b/*.dump", "sum"), 3.0);
     assert_eq!(page.value(&format!(r#"app_file_count{{system="s",glob="{root}/b/*.dump"}}"#)), 2.0);
+    assert_eq!(page.value(&format!(r#"app_file_error{{system="s",glob="{root}/b/*.dump"}}"#)), 0.0);
+    assert_eq!(page.value(&format!(r#"app_file_error{{system="s",glob="{root}/none/*"}}"#)), 1.0);
     // An empty file is no backup.
     assert_eq!(page.value(r#"app_backup_size_bytes{system="s",kind="database"}"#), 3.0);
     assert_eq!(page.value(r#"app_backup_last_success_timestamp_seconds{system="s",kind="full"}"#), 0.0);
@@ -90,5 +99,27 @@ fn log_lines_are_counted_while_they_are_written() -> Result {
     assert_eq!(page.value(errors), 1.0);
     assert_eq!(page.value(r#"app_log_matches_total{system="s",file="app.log",pattern="beat"}"#), 1.0);
     assert_eq!(page.value(r#"app_log_file_present{system="s",file="app.log"}"#), 1.0);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_told_once_and_when_it_is_over() -> Result {
+    let dir = TempDir::new()?;
+    let root = dir.path().display();
+    let checks = format!(
+        "systems: [{{logs: [{{file: '{root}/app.log'}}], files: [{{glob: '{root}/none/*'}}], certificates: ['{root}/x.pem']}}]"
+    );
+    let file = format!("--checks.file={}", dir.write("checks.yml", checks)?.display());
+    let mut program = Program::start(&[&file])?;
+    program.get("/metrics", 200)?;
+    for part in ["log {}/app.log", "files {}/none/*", "certificate {}/x.pem"] {
+        let part = format!("what=\"{}\"", part.replace("{}", &root.to_string()));
+        let line = program.process.wait_stderr_line(&part, wait::LONG)?;
+        assert!(line.contains("level=warn") && line.contains("cannot be looked at"), "{line}");
+    }
+    dir.write("app.log", "")?;
+    program.process.wait_stderr_line("can be looked at again", wait::LONG)?;
+    let told = program.process.stderr();
+    assert_eq!(told.matches("app.log").count(), 2, "{told}");
     Ok(())
 }

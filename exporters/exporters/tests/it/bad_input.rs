@@ -48,8 +48,8 @@ fn a_port_in_use() {
     let address = taken.local_addr().unwrap().to_string();
     let line = refused(&[&format!("--web.listen-address={address}")], 1);
     names(&line, &[&address, "in use", "--web.listen-address"]);
-    names(&refused(&["--web.listen-address=nonsense"], 1), &["nonsense"]);
-    names(&refused(&["--web.listen-address=two\nlines"], 1), &["two lines"]);
+    names(&refused(&["--web.listen-address=nonsense"], 2), &["nonsense", "no port"]);
+    names(&refused(&["--web.listen-address=two\nlines"], 2), &["two lines"]);
 }
 
 #[test]
@@ -62,6 +62,16 @@ fn config_files() {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let same = format!("exporters: {{node: [{{}}, {{name: {}}}]}}", host.trim());
     names(&refused_config(&same), &[host.trim(), "name"]);
+    let same = "exporters: {node: [{name: a, labels: {instance: x}}, {name: b, labels: {instance: x}}]}";
+    names(&refused_config(same), &["job=\"node\", instance=\"x\"", "of its own"]);
+    names(&refused_config("exporters: {node: [{labels: {a-b: x}}]}"), &["labels: \"a-b\"", "letters"]);
+    names(&refused_config("exporters: {node: [{labels: {__address__: x}}]}"), &["__address__"]);
+    names(&refused_config("exporters: {node: [{labels: {system: ''}}]}"), &["labels: system", "empty"]);
+    names(
+        &refused_config("exporters: {node: [{labels: {system: [a, b]}}]}"),
+        &["labels: system", "one value"],
+    );
+    names(&refused_config("exporters: {node: [{labels: x}]}"), &["labels", "map"]);
     names(&refused_config("exporters:\n  node: [\n"), &["line"]);
     names(&refused_config("exporters: {node: [{collector.cpu: maybe}]}"), &["collector.cpu"]);
     names(&refused_config("exporters: {node: [{collector.nope: true}]}"), &["collector.nope"]);

@@ -9,6 +9,8 @@ fn both_files_are_checked() {
     let dir = fixture::tree(&[
         ("good.yml", "exporters: {node: [{name: a}]}"),
         ("bad.yml", "exporters: {nodes: []}"),
+        ("redis.yml", "exporters: {redis: [{name: cache, redis.addr: 'nonsense://x'}]}"),
+        ("listen.yml", "exporters: {node: [{listen: 9100}]}"),
         ("web.yml", "rate_limit: {interval: 1s, burst: 1}"),
         ("bad-web.yml", "basic_auth_users: {alice: hunter2}"),
     ])
@@ -20,6 +22,12 @@ fn both_files_are_checked() {
         (vec![path("good.yml")], None),
         (vec![config("good.yml"), web("web.yml")], None),
         (vec![path("bad.yml")], Some("\"nodes\"")),
+        (vec![path("redis.yml")], Some("redis.yml: redis \"cache\": ")),
+        (vec![path("listen.yml")], Some("listen.yml: node: listen: 9100: no port")),
+        (
+            vec![path("good.yml"), "--web.listen-address=:70000".to_owned()],
+            Some("--web.listen-address=:70000"),
+        ),
         (vec![config("good.yml"), web("bad-web.yml")], Some("basic_auth_users.alice")),
         (vec![config("good.yml"), "--web.max-request=1".to_owned()], Some("--web.max-requests")),
     ] {

@@ -41,7 +41,8 @@ fn watch(stack: &Stack) -> Result {
     the_watchdog_arrives(&sink)
 }
 
-/// The three of targets/stack.yml, the two of probes/stack.yml, and what the exporters offer at /sd with the labels that prometheus.yml adds.
+/// The two of targets/stack.yml, the two of probes/stack.yml, and what the exporters offer at /sd with the labels that
+/// prometheus.yml adds.
 fn everything_is_scraped(stack: &Stack) -> Result {
     wait::until("all targets up", SCRAPED, || {
         let mut targets = stack.prometheus.targets()?;
@@ -62,11 +63,18 @@ fn everything_is_scraped(stack: &Stack) -> Result {
                 ];
         if all { Ok(()) } else { Err(Error::new(format!("{targets:?}"))) }
     })?;
-    let labels = r#"instance="host",system="default",service="node",env="production",host="monitoring""#;
+    let name = hostname()?;
+    let labels =
+        format!(r#"instance="{name}",system="default",service="node",env="production",host="{name}""#);
     expect(stack, &format!(r#"up{{job="node",{labels}}}"#), 1.0, SCRAPED)?;
+    expect(stack, &format!(r#"up{{job="exporters",instance="{name}"}}"#), 1.0, SCRAPED)?;
     let probe =
         r#"probe_success{job="probes",instance="http://prometheus:9090/-/healthy",module="http_2xx"}"#;
     expect(stack, probe, 1.0, SCRAPED)
+}
+
+fn hostname() -> Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().to_owned())
 }
 
 /// Not the container alone: it has no bridge, and a name of its own.
@@ -74,11 +82,12 @@ fn it_is_this_host(stack: &Stack) -> Result {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let kilobytes = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.strip_suffix("kB"));
     let kilobytes: f64 = kilobytes.unwrap_or_default().trim().parse().map_err(Error::context("MemTotal"))?;
-    expect(stack, r#"node_memory_MemTotal_bytes{instance="host"}"#, kilobytes * 1024.0, SCRAPED)?;
+    let name = hostname()?;
+    let memory = format!("node_memory_MemTotal_bytes{{instance={name:?}}}");
+    expect(stack, &memory, kilobytes * 1024.0, SCRAPED)?;
     let bridge = stack.compose.bridge("monitoring")?;
     expect(stack, &format!("count(node_network_receive_bytes_total{{device={bridge:?}}})"), 1.0, SCRAPED)?;
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
-    expect(stack, &format!("node_uname_info{{nodename={:?}}}", name.trim()), 1.0, SCRAPED)?;
+    expect(stack, &format!("node_uname_info{{nodename={name:?}}}"), 1.0, SCRAPED)?;
     expect(stack, r#"count(node_filesystem_size_bytes{mountpoint="/"} > 0)"#, 1.0, SCRAPED)
 }
 

@@ -11,8 +11,6 @@ rule_files: [rules.yml]
 scrape_configs:
   - job_name: exporters
     http_sd_configs: [{url: 'http://ADDRESS/sd', refresh_interval: 1s}]
-  - job_name: own
-    static_configs: [{targets: ['ADDRESS']}]
 ";
 
 const RULES: &str = "
@@ -30,7 +28,7 @@ fn two_instances() -> (fixture::TempDir, Exporters) {
     )])
     .unwrap();
     let file = dir.path().join("exporters.yml");
-    let exporters = Exporters::start(&[&format!("--config.file={}", file.display())]);
+    let exporters = Exporters::start_on("box", &[&format!("--config.file={}", file.display())]);
     (dir, exporters)
 }
 
@@ -42,16 +40,16 @@ fn two_instances_are_found_scraped_and_told_apart() {
     let targets = prometheus.wait_targets_up(3, LIMIT).unwrap();
     let node: BTreeSet<_> =
         targets.iter().filter(|t| t.job == "node").map(|target| target.instance.as_str()).collect();
-    assert_eq!(node, BTreeSet::from(["a", "b"]));
+    assert_eq!(node, BTreeSet::from(["box/a", "box/b"]));
 
     let load = prometheus.wait_query("count by (instance) (node_load1{job=\"node\"})", LIMIT).unwrap();
     assert_eq!(load.len(), 2);
-    let ratio = prometheus.wait_query("instance:memory_used:ratio{instance=\"a\"}", LIMIT).unwrap();
+    let ratio = prometheus.wait_query("instance:memory_used:ratio{instance=\"box/a\"}", LIMIT).unwrap();
     assert!(ratio[0].value > 0.0 && ratio[0].value < 1.0, "{ratio:?}");
     for (series, expected) in [
-        ("node_scrape_collector_success{collector=\"loadavg\",instance=\"a\"}", 1.0),
-        ("promhttp_metric_handler_requests_in_flight{job=\"own\"} > bool 0", 1.0),
-        ("node_exporter_build_info{instance=\"b\"}", 1.0),
+        ("node_scrape_collector_success{collector=\"loadavg\",instance=\"box/a\"}", 1.0),
+        ("promhttp_metric_handler_requests_in_flight{job=\"exporters\",instance=\"box\"} > bool 0", 1.0),
+        ("node_exporter_build_info{instance=\"box/b\"}", 1.0),
     ] {
         assert_eq!(prometheus.wait_query(series, LIMIT).unwrap()[0].value, expected, "{series}");
     }
@@ -67,6 +65,61 @@ fn two_instances_are_found_scraped_and_told_apart() {
         assert_eq!(found, kind, "{name}");
         assert!(!help.is_empty(), "{name}");
     }
+}
+
+const TWO_BOXES: &str = "
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: exporters
+    http_sd_configs:
+      - {url: 'http://ONE/sd', refresh_interval: 1s}
+      - {url: 'http://OTHER/sd', refresh_interval: 1s}
+";
+
+const ONE_FILE: &str = "
+exporters:
+  node:
+    - {labels: &whose {system: shop, env: test}}
+    - {name: root, collector.disable-defaults: true, collector.loadavg: true, labels: *whose}
+  app-health:
+    - {labels: {system: shop, env: test, instance: probes-of-HOST, host: HOST}}
+";
+
+/// The same file on two machines; but for one label that it sets itself.
+#[test]
+fn two_machines_with_one_file_are_told_apart() {
+    let boxes = ["one", "other"].map(|name| {
+        let dir = fixture::tree(&[("exporters.yml", ONE_FILE.replace("HOST", name).as_str())]).unwrap();
+        let file = dir.path().join("exporters.yml");
+        let exporters = Exporters::start_on(name, &[&format!("--config.file={}", file.display())]);
+        (dir, exporters)
+    });
+    let [one, other] = boxes.each_ref().map(|(_, exporters)| exporters.address());
+    let config = TWO_BOXES.replace("ONE", &one).replace("OTHER", &other);
+    let mut prometheus = Prometheus::start(&config, &[], LIMIT).unwrap();
+    prometheus.wait_targets_up(8, LIMIT).unwrap();
+    let up = prometheus.wait_query("up == 1", LIMIT).unwrap();
+    let labels = ["job", "instance", "host", "system", "env"];
+    let found: BTreeSet<_> =
+        up.iter().map(|sample| labels.map(|label| sample.label(label).unwrap_or("none"))).collect();
+    let expected = |host| {
+        [["node", "HOST"], ["node", "HOST/root"], ["app-health", "probes-of-HOST"], ["exporters", "HOST"]]
+            .map(|[job, instance]| {
+                [
+                    job.to_owned(),
+                    instance.replace("HOST", host),
+                    host.to_owned(),
+                    "shop".into(),
+                    "test".into(),
+                ]
+            })
+    };
+    let expected: BTreeSet<_> = ["one", "other"].into_iter().flat_map(expected).collect();
+    assert_eq!(found, expected.iter().map(|labels| labels.each_ref().map(String::as_str)).collect());
+    // Each series says whose machine it is: nothing of one page stands under the other's name.
+    let mixed = "count(node_uname_info) - count(label_join(node_uname_info, 'instance', '', 'nodename') == node_uname_info)";
+    assert_eq!(prometheus.wait_query("count(node_uname_info)", LIMIT).unwrap()[0].value, 2.0);
+    assert_eq!(prometheus.wait_query(mixed, LIMIT).unwrap()[0].value, 0.0);
 }
 
 #[test]

@@ -19,8 +19,20 @@ pub(crate) struct Exporters {
 
 impl Exporters {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_by(command(), arguments)
+    }
+
+    /// On a machine of this name, as far as the program can tell.
+    pub(crate) fn start_on(machine: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("unshare");
+        let named = "hostname \"$0\" && exec \"$@\"";
+        command.args(["--user", "--map-root-user", "--uts", "sh", "-c", named, machine]);
+        command.arg(env!("CARGO_BIN_EXE_exporters"));
+        Self::start_by(command, arguments)
+    }
+
+    fn start_by(mut command: Command, arguments: &[&str]) -> Self {
         let port = ports::free().unwrap();
-        let mut command = command();
         command.arg(format!("--web.listen-address={}", port.address())).args(arguments);
         let mut process = Process::spawn(&mut command).unwrap();
         process.wait_http(&format!("http://{}/-/ready", port.address()), LIMIT).unwrap();

@@ -1,10 +1,15 @@
 //! How many processes and threads there are, and may be.
 //!
-//! Those come nearly free. How many are in each state needs a file of every process, or of every thread: only on
+//! Those come nearly free: the directory `/proc` has a link of each directory in it, and to list what is no process is
+//! quick. Where that does not agree with the whole list (another namespace of processes, hidden processes) the whole
+//! list is counted. How many are in each state needs a file of every process, or of every thread: only on
 //! request.
 
 use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family, Flag, Sink};
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
@@ -53,11 +58,16 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let proc = context.proc("");
     let (loadavg, max_threads) = (context.proc("loadavg"), context.proc("sys/kernel/threads-max"));
     let pid_max = context.proc("sys/kernel/pid_max");
+    let mut count = Count::default();
     let mut reader = Reader::new();
     Ok(source::custom(move |sink| {
         sink.put(&THREADS, [], reader.parse(&loadavg, parse_threads)?);
         sink.put(&MAX_THREADS, [], limit(&mut reader, &max_threads)?);
         sink.put(&MAX_PROCESSES, [], limit(&mut reader, &pid_max)?);
+        if !by_state && !by_thread_state {
+            sink.put(&PIDS, [], count.processes(&proc)?);
+            return Ok(());
+        }
         let pids = pids(&proc)?;
         sink.put(&PIDS, [], pids.len());
         if by_state {
@@ -78,6 +88,50 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
 fn limit(reader: &mut Reader, path: &Path) -> Result<u64, CollectError> {
     let missing = || CollectError::failed(format!("{}: no number there", path.display()));
     reader.integer(path).ok_or_else(missing)
+}
+
+/// Between two lists of all processes, by which counting by links is judged.
+const TRUSTED: u32 = 100;
+
+#[derive(Debug, Default)]
+struct Count {
+    /// Scrapes for which the links are still believed.
+    trusted: u32,
+}
+
+impl Count {
+    fn processes(&mut self, proc: &Path) -> std::io::Result<u64> {
+        if self.trusted > 0 {
+            self.trusted -= 1;
+            return linked(proc);
+        }
+        let (before, listed, after) = (linked(proc)?, pids(proc)?.len() as u64, linked(proc)?);
+        // Unless one came or went meanwhile, they are the same.
+        if before == listed && listed == after {
+            self.trusted = TRUSTED;
+        }
+        Ok(listed)
+    }
+}
+
+/// The links of `/proc` less its own two and those of directories that are no process.
+fn linked(proc: &Path) -> std::io::Result<u64> {
+    let directory =
+        rustix::fs::open(proc, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // Small: the processes come last, and each that is listed costs.
+    let mut space = [MaybeUninit::uninit(); 1024];
+    let mut entries = RawDir::new(&directory, &mut space);
+    let mut others = 0;
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name.iter().all(u8::is_ascii_digit) {
+            break;
+        }
+        let is_link_to_above = matches!(name, b"." | b"..");
+        others += u64::from(entry.file_type() == FileType::Directory && !is_link_to_above);
+    }
+    Ok(std::fs::metadata(proc)?.nlink().saturating_sub(2 + others))
 }
 
 fn pids(proc: &Path) -> std::io::Result<Vec<String>> {
@@ -125,6 +179,25 @@ fn parse_state(stat: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_count_what_the_list_has() {
+        let mut count = Count::default();
+        let mut agreed = false;
+        for _ in 0..1000 {
+            let (listed, counted) =
+                (pids(Path::new("/proc")).unwrap().len() as u64, count.processes(Path::new("/proc")));
+            agreed |= count.trusted > 0 && counted.unwrap() == listed;
+        }
+        assert!(agreed);
+        // Whatever links mean there.
+        let directory = exporter_testkit::fixture::TempDir::new().unwrap();
+        for name in ["1", "22", "sys", "bus"] {
+            std::fs::create_dir(directory.path().join(name)).unwrap();
+        }
+        directory.write("stat", "").unwrap();
+        assert_eq!(Count::default().processes(directory.path()).unwrap(), 2);
+    }
 
     #[test]
     fn threads_and_states() {

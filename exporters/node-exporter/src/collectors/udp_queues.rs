@@ -18,7 +18,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     Ok(source::custom(move |sink| {
         let mut found = false;
         for (ip, path) in &files {
-            match reader.parse(path, parse) {
+            match reader.table(path).and_then(|text| parse(text).map_err(|error| error.at(path))) {
                 Ok((sent, received)) => {
                     found = true;
                     sink.put(&QUEUES, [ip, &"tx"], sent);

@@ -352,6 +352,7 @@ mod tests {
             "user=u sslpassword=hunter2",
             "user=u sslinline=true sslkey=hunter2 sslcert=x",
             "user=u password=hunter2 sslcrl=/revoked.pem",
+            "user=u password=hunter2 host=a, user=u password=hunter2 host=b",
         ] {
             let error = with(text, &[]).unwrap_err().to_string();
             assert!(!error.contains("hunter2") && error.starts_with("connection string: "), "{error}");

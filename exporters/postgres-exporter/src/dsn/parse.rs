@@ -25,7 +25,10 @@ fn pairs(text: &str) -> Result<Options, ConfigError> {
         }
         let (value, after) =
             value(after.trim_start()).ok_or_else(|| bad(format!("the quote of {name} does not end")))?;
-        options.insert(name.to_owned(), value);
+        if options.insert(name.to_owned(), value).is_some() {
+            // The peer takes several strings, with a comma between them.
+            return Err(bad(format!("{name} stands there twice; one connection string is of one server")));
+        }
         rest = after.trim_start();
     }
     Ok(options)

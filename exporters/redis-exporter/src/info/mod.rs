@@ -109,16 +109,18 @@ impl<'a> Info<'a> {
     /// Never fails: a line that makes no sense is no reason to lose the others.
     pub(crate) fn parse(text: &'a [u8]) -> Self {
         let mut info = Self::default();
-        for line in text.split(|&byte| byte == b'\n') {
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+        for line in ends.map(|end| &text[std::mem::replace(&mut start, end + 1)..end]) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.first().is_none_or(|&byte| byte == b'#') {
                 continue;
             }
             // A command's name may hold colons, a field's may not; the statistics behind it never do.
             let colon = if line.starts_with(b"cmdstat_") || line.starts_with(b"latency_percentiles_usec_") {
-                line.iter().rposition(|&byte| byte == b':')
+                memchr::memrchr(b':', line)
             } else {
-                line.iter().position(|&byte| byte == b':')
+                memchr::memchr(b':', line)
             };
             if let Some(colon) = colon {
                 info.line(&line[..colon], &line[colon + 1..]);
@@ -352,6 +354,21 @@ mod tests {
         let info = Info::parse(b"cmdstat_my:mod|x:calls=2,usec=30,usec_per_call=15.00\r\n");
         assert_eq!((info.commands[0].name, info.commands[0].calls), (&b"my:mod|x"[..], 2));
         assert_eq!(info.commands[0].rejected, None);
+    }
+
+    #[test]
+    fn totals_are_found_in_any_order() {
+        let text: String = (0..50).map(|n| format!("cmdstat_c{n}:calls={n},usec={}\r\n", n * 2)).collect();
+        let info = Info::parse(text.as_bytes());
+        for order in
+            [Vec::from_iter(0..50), (0..50).rev().collect(), (0..50).step_by(7).chain([3, 3]).collect()]
+        {
+            let mut totals = info.totals();
+            for n in order {
+                assert_eq!(totals.of(format!("c{n}").as_bytes()), (n, n * 2));
+                assert_eq!(totals.of(b"nothing"), (0, 0));
+            }
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 use exporter_core::Page;
 use redis::Value;
-use std::collections::HashMap;
 
 use crate::families::families;
+use crate::info::put::Totals;
 use crate::reply;
 
 families! { DESCS:
@@ -58,7 +58,7 @@ impl Default for Ladder {
 
 impl Ladder {
     /// Puts one histogram a command; sums come from the statistics of INFO.
-    pub(super) fn put(&mut self, page: &mut Page, reply: &Value, totals: &HashMap<&[u8], (u64, u64)>) {
+    pub(super) fn put(&mut self, page: &mut Page, reply: &Value, mut totals: Totals<'_>) {
         for (_, histogram) in reply::pairs(reply) {
             for (bound, _) in buckets(histogram) {
                 self.include(bound);
@@ -83,7 +83,7 @@ impl Ladder {
             }
             let calls = reply::field(histogram, "calls").and_then(reply::integer);
             let calls = calls.and_then(|calls| u64::try_from(calls).ok()).unwrap_or(below).max(below);
-            let usec = totals.get(command).map_or(0, |(_, usec)| *usec);
+            let usec = totals.of(command).1;
             page.histogram(&LATENCIES, [&command], self.cumulated.iter().copied(), calls, usec as f64);
         }
     }
@@ -117,6 +117,7 @@ fn buckets(histogram: &Value) -> impl Iterator<Item = (u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::info::Info;
 
     /// Name, calls, buckets.
     type Command<'a> = (&'a str, i64, &'a [(i64, i64)]);
@@ -148,7 +149,8 @@ mod tests {
         let mut ladder = Ladder::default();
         let mut page = Page::new();
         let reply = reply(&[("get", 7, &[(4, 3), (33, 7)]), ("slow", 2, &[(16, 1), (4227, 2)])]);
-        ladder.put(&mut page, &reply, &HashMap::from([(&b"get"[..], (7, 70))]));
+        let info = Info::parse(b"cmdstat_get:calls=7,usec=70\r\n");
+        ladder.put(&mut page, &reply, info.totals());
         assert_eq!(ladder.bounds.last(), Some(&4227));
         // Bounds but those below 4 and 16, +Inf, sum and count of two commands.
         assert_eq!(page.len(), 2 * (ladder.bounds.len() + 3) - 2 - 4);

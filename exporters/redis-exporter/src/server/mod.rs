@@ -121,7 +121,7 @@ impl Server {
         sink.collector(&LATENCY, |sink| {
             let latest = replies.get("latency latest").map(|latest| latency::put_spikes(sink, latest));
             match replies.get("latency histogram") {
-                Ok(histogram) => self.ladder.put(sink, histogram, &info.totals()),
+                Ok(histogram) => self.ladder.put(sink, histogram, info.totals()),
                 // Left out, or before Redis 7.
                 Err(CollectError::NoData(_)) if latest.is_ok() => {}
                 Err(error) => {

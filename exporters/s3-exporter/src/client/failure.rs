@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
+use super::operation::Operation;
+
 /// A message is no longer: it comes from the server.
 const MESSAGE: usize = 200;
 
@@ -107,15 +109,15 @@ impl Failure {
         !is_nonsense && (CODES.contains(&self.code.as_ref()) || matches!(self.status, 429 | 500 | 502..=504))
     }
 
-    /// Whether the server has nothing of the kind: no such configuration, or not built in.
-    pub(crate) fn is_absence(&self) -> bool {
-        const CODES: [&str; 5] = [
-            "NotImplemented",
-            "NoSuchLifecycleConfiguration",
-            "ReplicationConfigurationNotFoundError",
-            "MethodNotAllowed",
-            "NoSuchBucketPolicy",
-        ];
+    /// Whether it is an answer: that there is nothing.
+    pub(crate) fn is_nothing(&self, operation: Operation) -> bool {
+        matches!(self.code.as_ref(), "NoSuchLifecycleConfiguration" | "ReplicationConfigurationNotFoundError")
+            || operation == Operation::HeadObject && self.status == 404
+    }
+
+    /// Whether these keys may not ask for it, or the server cannot do it: it will stay so for a while.
+    pub(crate) fn is_refusal(&self) -> bool {
+        const CODES: [&str; 4] = ["AccessDenied", "AllAccessDisabled", "MethodNotAllowed", "NotImplemented"];
         CODES.contains(&self.code.as_ref()) || matches!(self.status, 405 | 501)
     }
 }

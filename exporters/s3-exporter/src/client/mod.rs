@@ -29,6 +29,10 @@ use operation::Operation;
 
 /// Regions of buckets that are remembered.
 const MAX_REGIONS: usize = 1000;
+/// Requests that were refused and are remembered.
+const MAX_REFUSED: usize = 10_000;
+/// What was refused is not asked for again before.
+const AGAIN: Duration = Duration::from_secs(86_400);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -52,6 +56,8 @@ pub(crate) struct Endpoint {
     retries: Retries,
     /// One a region.
     clients: Mutex<BTreeMap<String, Client>>,
+    /// Requests that were refused, and when.
+    refused: Mutex<BTreeMap<(Operation, String), Instant>>,
     /// Where buckets are that are not where the configuration says.
     regions: Mutex<BTreeMap<String, String>>,
 }
@@ -86,6 +92,7 @@ impl Endpoint {
             credentials,
             retries: Retries::default(),
             clients: Mutex::default(),
+            refused: Mutex::default(),
             regions: Mutex::default(),
         })
     }
@@ -137,10 +144,47 @@ impl Endpoint {
         match &result {
             // Nothing was sent.
             Err(failure) if failure.code == "budget" => {}
+            Err(failure) if failure.is_nothing(operation) => {
+                self.meters.done(operation, bucket, begin.elapsed(), None);
+            }
             Err(failure) => self.meters.done(operation, bucket, begin.elapsed(), Some(failure)),
             Ok(_) => self.meters.done(operation, bucket, begin.elapsed(), None),
         }
         result
+    }
+
+    /// Asks for what is welcome and not needed. Nothing where it was refused before: who lacks a right, or a server that has
+    /// nothing of the kind, would else cause an error an hour for ever.
+    ///
+    /// # Errors
+    /// As [`Endpoint::call`].
+    pub(crate) async fn optional<T, E, F>(
+        &self,
+        operation: Operation,
+        bucket: &str,
+        make: impl Fn(Client) -> F,
+    ) -> Result<Option<T>, Failure>
+    where
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>>,
+    {
+        let key = (operation, bucket.to_owned());
+        let refused = || self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused().get(&key).is_some_and(|when| when.elapsed() < AGAIN) {
+            return Ok(None);
+        }
+        let result = self.call(operation, bucket, Spend::Budgeted, make).await;
+        let mut refused = refused();
+        match &result {
+            Err(failure) if failure.is_refusal() && refused.len() < MAX_REFUSED => {
+                tracing::info!(bucket, operation = operation.name(), %failure, "refused; it is not asked for again for a day");
+                refused.insert(key, Instant::now());
+            }
+            _ => {
+                refused.remove(&key);
+            }
+        }
+        result.map(Some)
     }
 
     async fn attempts<T, E, F>(

@@ -18,20 +18,20 @@ pub(crate) struct Uploads {
     pub(crate) bytes: Option<u64>,
 }
 
-/// Counts uploads below a prefix.
+/// Counts uploads below a prefix; nothing where that was refused before.
 pub(crate) async fn list(
     endpoint: &Endpoint,
     bucket: &str,
     prefix: &str,
     with_bytes: bool,
     allowance: &Allowance,
-) -> Result<Uploads, Failure> {
+) -> Result<Option<Uploads>, Failure> {
     let mut found = Uploads { bytes: with_bytes.then_some(0), ..Uploads::default() };
     let mut next: (Option<String>, Option<String>) = (None, None);
     let mut asked = 0;
     loop {
         let page = endpoint
-            .call(Operation::ListMultipartUploads, bucket, Spend::Budgeted, |client| {
+            .optional(Operation::ListMultipartUploads, bucket, |client| {
                 client
                     .list_multipart_uploads()
                     .bucket(bucket)
@@ -41,6 +41,7 @@ pub(crate) async fn list(
                     .send()
             })
             .await?;
+        let Some(page) = page else { return Ok(None) };
         allowance.page();
         for upload in page.uploads() {
             found.count += 1;
@@ -56,7 +57,7 @@ pub(crate) async fn list(
             }
         }
         if page.is_truncated() != Some(true) {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let following =
             (page.next_key_marker().map(str::to_owned), page.next_upload_id_marker().map(str::to_owned));

@@ -184,7 +184,7 @@ impl Watcher {
             let with_bytes = watching.watch.multipart_bytes;
             passed.uploads =
                 match multipart::list(endpoint, bucket, &watching.prefix, with_bytes, &allowance).await {
-                    Ok(uploads) => Some(uploads),
+                    Ok(uploads) => uploads,
                     // Many servers have no such list, many keys no right to it; the objects are known all the same.
                     Err(failure) => {
                         tracing::debug!(bucket, %failure, "no list of uploads");

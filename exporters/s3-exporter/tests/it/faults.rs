@@ -185,3 +185,24 @@ probes: [{{bucket: b, access: {{interval: 50ms}}}}]",
     assert!(server.count("ListObjectsV2") <= 8);
     ours.page_with(&[("s3_exporter_request_budget_remaining", 0.0), ("s3_probe_success", 1.0)]);
 }
+
+#[test]
+fn what_keys_may_not_ask_for_is_asked_once() {
+    let server = filled(10);
+    for operation in ["ListMultipartUploads", "GetBucketVersioning", "GetBucketLifecycleConfiguration"] {
+        let when = When { operation: Some(operation), times: None };
+        server.state().faults.push((when, Fault::AccessDenied));
+    }
+    let ours = Ours::with_file(&server, "targets: [{bucket: b, interval: 50ms}]");
+    let page = ours.page_when("several passes and the settings", |page| {
+        server.count("ListObjectsV2") > 5 && page.value("s3_bucket_replication_rules") == Some(0.0)
+    });
+    assert_eq!(page.value("s3_objects"), Some(10.0), "{}", page.text);
+    for operation in ["ListMultipartUploads", "GetBucketVersioning", "GetBucketLifecycleConfiguration"] {
+        assert_eq!(server.count(operation), 1, "{operation}");
+    }
+    // That a bucket is not replicated is an answer.
+    let errors = "s3_operations_total{operation=\"GetBucketReplication\",bucket=\"b\",status=\"error\"}";
+    assert_eq!(page.value(errors), Some(0.0), "{}", page.text);
+    assert!(!page.text.contains("s3_multipart_uploads{"), "{}", page.text);
+}
