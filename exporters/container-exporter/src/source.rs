@@ -1,10 +1,9 @@
 //! One scrape: who is there, what the kernel has counted for them, and on to the collectors.
 
 use exporter_core::{BlockingSource, CollectError, Labels, Scrape, Sink};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::CWD;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,8 @@ use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted, directory};
 use crate::collectors::{self, CPU, DISK_IO, Found, MEMORY, NETWORK, OOM, PRESSURE, PROCESS, Subject};
 use crate::devices::Devices;
 use crate::model::{Change, Container, News};
-use crate::netdev::{self, Counters};
+use crate::netdev::Counters;
+use crate::network::Net;
 use crate::options::{Mode, Options};
 use crate::scanned::Scanned;
 use crate::shown::{self, Shown};
@@ -53,21 +53,6 @@ struct Handle {
     network: Vec<(String, Counters)>,
     /// The last scrape that has found it.
     scrape: u64,
-}
-
-/// `/proc/PID/net` of a process. It keeps neither the process nor its network, and is never another process'.
-struct Net {
-    directory: OwnedFd,
-    /// The same for all that share a network. The namespace's own number is shown to the privileged only, this to all.
-    id: u64,
-}
-
-impl Net {
-    fn open(from: impl AsFd, path: impl AsRef<Path>) -> Option<Self> {
-        let directory = directory(from, path)?;
-        let id = rustix::fs::statat(&directory, "dev", AtFlags::empty()).ok()?.st_ino;
-        Some(Self { directory, id })
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -350,14 +335,10 @@ impl Handle {
         self.cgroup.read(layout, wanted, reader, &mut self.usage)
     }
 
-    /// The file is never kept open: that would keep a dead container's network alive, and go on showing it.
     fn read_network(&mut self, reader: &mut Reader) {
-        let Some(Ok(Some(text))) = self.net.as_ref().map(|net| reader.read_in(&net.directory, "dev")) else {
-            return;
-        };
-        let network = &mut self.network;
-        if netdev::parse(text, |name, counters| network.push((name.to_owned(), counters))).is_err() {
-            network.clear();
+        let Some(net) = &self.net else { return };
+        if net.read(reader, &mut self.network).is_err() {
+            self.network.clear();
             self.usage.malformed = true;
         }
     }
