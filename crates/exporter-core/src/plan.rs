@@ -137,7 +137,7 @@ fn parsed(
     let mut check = arguments.get(1).is_some_and(|first| first == CHECK);
     if check {
         arguments.remove(1);
-        if let [_, file] = arguments.as_mut_slice()
+        if let [_, file, ..] = arguments.as_mut_slice()
             && !file.as_encoded_bytes().starts_with(b"-")
         {
             let mut flag = OsString::from(format!("--{file_flag}="));
