@@ -201,6 +201,9 @@ impl Checks {
             }
             for files in &system.files {
                 labels.take(system, "files", &files.glob, "take one out")?;
+                if files.glob.trim_matches('/').is_empty() {
+                    return Err(format!("glob {:?}: name files, like /backups/*.dump", files.glob));
+                }
                 if !files.backup.is_empty() {
                     labels.take(system, "backups", &files.backup, "name two kinds")?;
                 }
@@ -227,6 +230,11 @@ impl Checks {
                     ));
                 }
             }
+        }
+        let listen = self.heartbeat.as_ref().map_or("", |server| server.listen.as_str());
+        let is_address = listen.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !listen.is_empty() && !is_address {
+            return Err(format!("heartbeat: listen {listen:?}: write HOST:PORT"));
         }
         Ok(())
     }
@@ -368,6 +376,9 @@ heartbeat: {listen: '127.0.0.1:0', state: /tmp/x, token: hunter2}
             ("systems: [{system: a, files: [{glob: /a}]}, {system: a, files: [{glob: /a}]}]", "two files"),
             ("systems: [{files: [{glob: /a, backup: b}, {glob: /c, backup: b}]}]", "two backups"),
             ("systems: [{certificates: [/a, /a]}]", "two certificates"),
+            ("systems: [{files: [{glob: ''}]}]", "glob"),
+            ("systems: [{files: [{glob: /}]}]", "glob"),
+            ("heartbeat: {listen: here}", "HOST:PORT"),
             ("systems: [{heartbeats: [{task: 'a/b', interval: 1h}]}]", "a/b"),
             ("systems: [{checks: [{name: x, url: h, map: [{select: '$[', kind: value}]}]}]", "path"),
             ("systems: [{checks: [{name: x, url: h, assume_timezone: Mars}]}]", "Mars"),
