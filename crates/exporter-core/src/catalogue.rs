@@ -37,6 +37,33 @@ pub(crate) const LAST_SUCCESS: (&str, &str) = (
     "When a collector last filled its families, in seconds since 1970.",
 );
 
+/// A family that the registry puts on a page once there is something to say.
+pub(crate) struct Counted {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) help: &'static str,
+    labels: &'static [&'static str],
+}
+
+pub(crate) const STUCK: Counted = Counted {
+    name: "exporter_worker_stuck_threads",
+    kind: Kind::Gauge,
+    help: "Threads that hang in a system call.",
+    labels: &[],
+};
+pub(crate) const STALLS: Counted = Counted {
+    name: "exporter_worker_stalls_total",
+    kind: Kind::Counter,
+    help: "Times that a thread was replaced because a source stalled it.",
+    labels: &[],
+};
+pub(crate) const DROPPED: Counted = Counted {
+    name: "exporter_series_dropped_total",
+    kind: Kind::Counter,
+    help: "Samples that were left out of a page, by family and reason.",
+    labels: &["family", "reason"],
+};
+
 impl Exporter {
     /// What its pages hold, sorted by collector and name.
     pub fn catalogue(&self) -> Vec<CatalogueRow> {
@@ -60,6 +87,16 @@ impl Exporter {
                 family: format!("{}{suffix}", self.namespace),
                 prefix: false,
                 kind: Kind::Gauge.text(),
+                help: help.to_owned(),
+                labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            });
+        }
+        for Counted { name, kind, help, labels } in [STUCK, STALLS, DROPPED] {
+            rows.push(CatalogueRow {
+                collector: "",
+                family: name.to_owned(),
+                prefix: false,
+                kind: kind.text(),
                 help: help.to_owned(),
                 labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             });

@@ -155,8 +155,8 @@ fn parsed(
     }
     let settings = line.with_file(&given)?;
     let level = settings.text("log.level");
-    // The one line that a check prints is its result; the level is still checked.
-    log::init(if check && level == "info" { "error" } else { level }, settings.text("log.format"))?;
+    // What a check finds questionable is told beside its result; that it reads files is not.
+    log::init(if check && level == "info" { "warn" } else { level }, settings.text("log.format"))?;
     Ok(Parsed { given, settings, check })
 }
 

@@ -20,6 +20,11 @@ pub fn rows(root: &Path) -> Result<Vec<Row>> {
         let declared = exporter.catalogue();
         rows.extend(declared.iter().map(|declared| row(exporter.name, declared)));
         rows.extend(seen(root, exporter, &declared)?);
+        // What only the single program says of itself.
+        let program = format!("{}-exporter", exporter.name);
+        let prefix = format!("{}_", program.replace('-', "_"));
+        let own = own_catalogue(&program).into_iter().filter(|own| own.family.starts_with(&prefix));
+        rows.extend(own.map(|declared| row(exporter.name, &declared)));
     }
     rows.extend(own_catalogue(exporters::EXPORTERS.program).iter().map(|declared| row(OWN, declared)));
     Ok(rows)

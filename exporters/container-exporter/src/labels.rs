@@ -76,7 +76,8 @@ pub(crate) fn shown_name(name: &str) -> String {
     "container_label_".chars().chain(clean).collect()
 }
 
-fn cut(mut value: String) -> String {
+/// What somebody else wrote, no longer than a label should be.
+pub(crate) fn cut(mut value: String) -> String {
     if value.len() > MAX_VALUE {
         let end = (0..=MAX_VALUE).rev().find(|&at| value.is_char_boundary(at)).unwrap_or(0);
         value.truncate(end);

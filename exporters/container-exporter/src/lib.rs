@@ -15,6 +15,7 @@ mod labels;
 mod meta;
 mod model;
 mod netdev;
+mod network;
 mod options;
 mod program;
 mod scanned;

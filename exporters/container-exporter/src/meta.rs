@@ -22,8 +22,6 @@ const MAX_CLIENTS: usize = 16;
 /// News that one listener may lag behind before it has to begin anew.
 const BACKLOG: usize = 1024;
 const HEALTH: Duration = Duration::from_secs(4);
-/// How often memory is given back that was needed for a moment: asking an engine takes more code than waiting for its events.
-const TIDYING: Duration = Duration::from_secs(60);
 /// A listener that takes nothing for so long is dropped.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -114,15 +112,10 @@ async fn serve(socket: &Path, watches: Vec<Watch>, max_containers: usize) -> std
     }
     tracing::info!(socket = %socket.display(), "listening");
     let places = Arc::new(Semaphore::new(MAX_CLIENTS));
-    let mut tidying = tokio::time::interval(TIDYING);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted?.0,
-            _ = tidying.tick() => {
-                memory::give_back();
-                continue;
-            }
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         };
@@ -142,8 +135,8 @@ async fn serve(socket: &Path, watches: Vec<Watch>, max_containers: usize) -> std
 
 fn tell(news: &News, cache: &Cache, sender: &broadcast::Sender<Arc<[u8]>>) {
     cache.apply(news.clone());
-    // All was asked, or cannot be for a while.
-    if matches!(news.change, Change::Up(_) | Change::Down) {
+    // Asking takes more memory and code than waiting for events, which is what follows these.
+    if matches!(news.change, Change::Up(_) | Change::Down | Change::Alive) {
         memory::give_back();
     }
     if sender.receiver_count() > 0

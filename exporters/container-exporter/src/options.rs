@@ -12,14 +12,19 @@ pub(crate) const DEFAULT_SOCKET: &str = "/run/container-exporter/meta.sock";
 const DOCKER: &str = "unix:///var/run/docker.sock";
 const PODMAN: &str = "unix:///run/podman/podman.sock";
 
-/// The peer's flags that have no meaning here: numbers are read when they are asked for. Taken, so that a compose file
-/// keeps working.
-const IGNORED: [&str; 12] = [
+/// The peer's flags that have no meaning here: numbers are read when they are asked for, logs go to standard error. Taken,
+/// so that a compose file keeps working, and named in the log.
+const IGNORED: [&str; 37] = [
     "housekeeping_interval",
     "max_housekeeping_interval",
     "global_housekeeping_interval",
     "storage_duration",
     "storage_driver",
+    "storage_driver_buffer_duration",
+    "storage_driver_db",
+    "storage_driver_host",
+    "storage_driver_table",
+    "storage_driver_user",
     "update_machine_info_interval",
     "max_procs",
     "event_storage_age_limit",
@@ -27,9 +32,54 @@ const IGNORED: [&str; 12] = [
     "application_metrics_count_limit",
     "machine_id_file",
     "boot_id_file",
+    "container_hints",
+    "containerd",
+    "containerd-namespace",
+    "containerd_env_metadata_whitelist",
+    "crio",
+    "docker_env_metadata_whitelist",
+    "docker_root",
+    "env_metadata_whitelist",
+    "log_backtrace_at",
+    "log_dir",
+    "log_file",
+    "log_file_max_size",
+    "perf_events_config",
+    "raw_cgroup_prefix_whitelist",
+    "resctrl_interval",
+    "resctrl_vendor_id",
+    "stderrthreshold",
+    "storage_driver_secure",
+    "v",
+    "vmodule",
 ];
-const IGNORED_SWITCHES: [&str; 5] =
-    ["allow_dynamic_housekeeping", "docker_only", "logtostderr", "profiling", "log_cadvisor_usage"];
+const IGNORED_SWITCHES: [&str; 11] = [
+    "add_dir_header",
+    "allow_dynamic_housekeeping",
+    "alsologtostderr",
+    "docker_only",
+    "enable_load_reader",
+    "logtostderr",
+    "log_cadvisor_usage",
+    "one_output",
+    "profiling",
+    "skip_headers",
+    "skip_log_headers",
+];
+
+/// The peer's flags without which a page would be open to more people, or an engine be asked otherwise, than somebody
+/// believes; and what there is instead.
+const REFUSED: [(&str, &str); 9] = [
+    ("http_auth_file", "--web.config.file has basic_auth_users"),
+    ("http_auth_realm", "--web.config.file has basic_auth_users"),
+    ("http_digest_file", "--web.config.file has basic_auth_users"),
+    ("http_digest_realm", "--web.config.file has basic_auth_users"),
+    ("docker-tls", "run `container-exporter meta` beside the engine, on its socket"),
+    ("docker-tls-cert", "run `container-exporter meta` beside the engine, on its socket"),
+    ("docker-tls-key", "run `container-exporter meta` beside the engine, on its socket"),
+    ("docker-tls-ca", "run `container-exporter meta` beside the engine, on its socket"),
+    ("storage_driver_password", "figures are not sent anywhere; let Prometheus write to the storage"),
+];
 
 /// How containers are found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,6 +148,10 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags.extend(
         IGNORED_SWITCHES.map(|name| Flag::switch(name, false, "Of the peer; without meaning here.").hidden()),
     );
+    flags.extend(REFUSED.map(|(name, _)| match name {
+        "docker-tls" => Flag::switch(name, false, "Of the peer; refused.").hidden(),
+        _ => Flag::value(name, "", "Of the peer; refused.").hidden(),
+    }));
     flags
 }
 
@@ -120,12 +174,15 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let path = |name| PathBuf::from(settings.text(name));
+        if let Some((name, instead)) = REFUSED.iter().find(|(name, _)| settings.is_set(name)) {
+            return Err(ConfigError::new(format!("--{name}: not offered here; {instead}")));
+        }
         let ignored: Vec<_> =
             IGNORED.iter().chain(&IGNORED_SWITCHES).filter(|name| settings.is_set(name)).copied().collect();
         if !ignored.is_empty() {
             tracing::info!(
                 flags = ignored.join(", "),
-                "taken but without meaning here: numbers are read at each scrape"
+                "taken but without meaning here: container-exporter's README says what is not offered"
             );
         }
         let (mode, feed) = feed(settings)?;
@@ -262,6 +319,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (name, value, part) in [
+            ("http_auth_file", "/passwords", "--web.config.file"),
             ("mode", "x", "--mode=x"),
             ("endpoint", "docker", "--endpoint=docker"),
             ("df-interval", "5", "--df-interval=5"),

@@ -19,13 +19,14 @@ pub(crate) struct Scanned {
 }
 
 impl Scanned {
-    pub(crate) fn refresh(&mut self, layout: &Layout, max: usize) {
+    /// Looks again if it is time to; whether it has.
+    pub(crate) fn refresh(&mut self, layout: &Layout, max: usize) -> bool {
         if self.at.is_some_and(|at| at.elapsed() < SCAN_AGE) {
-            return;
+            return false;
         }
         self.at = Some(Instant::now());
         let root = layout.directory(layout.main(), "/");
-        let Ok(all) = scan(&root, max) else { return };
+        let Ok(all) = scan(&root, max) else { return false };
         let mut before = std::mem::take(&mut self.found);
         for (id, path) in all {
             let one = before.remove(&id).filter(|(_, old)| **old == *path).unwrap_or_else(|| {
@@ -46,5 +47,6 @@ impl Scanned {
             });
             self.found.insert(id, one);
         }
+        true
     }
 }

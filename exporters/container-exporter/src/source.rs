@@ -1,9 +1,8 @@
 //! One scrape: who is there, what the kernel has counted for them, and on to the collectors.
 
 use exporter_core::{BlockingSource, CollectError, Labels, Scrape, Sink};
-use rustix::fd::OwnedFd;
 use rustix::fs::CWD;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +11,16 @@ use crate::cache::{self, Cache, Counts, EngineState, Tombstone, unix};
 use crate::cgroup::{Cgroup, Gone, Layout, Reader, Usage, Wanted, directory};
 use crate::collectors::{self, CPU, DISK_IO, Found, MEMORY, NETWORK, OOM, PRESSURE, PROCESS, Subject};
 use crate::devices::Devices;
-use crate::model::Container;
-use crate::netdev::{self, Counters};
+use crate::model::{Change, Container, News};
+use crate::netdev::Counters;
+use crate::network::Net;
 use crate::options::{Mode, Options};
 use crate::scanned::Scanned;
 use crate::shown::{self, Shown};
 use crate::text::{fields, integer, lines};
+
+/// Who tells of containers that are found by the names of their cgroups.
+const NO_ENGINE: &str = "";
 
 /// Reads all containers' cgroups.
 pub(crate) struct Containers {
@@ -27,6 +30,8 @@ pub(crate) struct Containers {
     reader: Reader,
     handles: HashMap<String, Handle>,
     root: Handle,
+    /// The networks that were shown on this page.
+    networks: HashSet<u64>,
     host: Container,
     devices: Devices,
     scanned: Scanned,
@@ -40,9 +45,8 @@ struct Handle {
     cgroup: Cgroup,
     /// Whose start this is; another start is another cgroup.
     life: Life,
-    /// `/proc/PID/net` of the process whose network is the container's, once that was made sure. It keeps neither the
-    /// process nor its network, and is never another process'.
-    net: Option<OwnedFd>,
+    /// Of the process whose network is the container's, once that was made sure.
+    net: Option<Net>,
     /// The last news about it; newer ones may be about its limits.
     news: Option<Arc<Container>>,
     usage: Usage,
@@ -85,7 +89,8 @@ impl Containers {
             cache,
             reader: Reader::new(),
             handles: HashMap::new(),
-            root: Handle::new("/", Life::default(), directory(CWD, options.procfs.join("1/net"))),
+            root: Handle::new("/", Life::default(), Net::open(CWD, options.procfs.join("1/net"))),
+            networks: HashSet::new(),
             host: Container { started: boot_time(&options), ..Container::default() },
             devices: Devices::default(),
             scanned: Scanned::default(),
@@ -98,36 +103,41 @@ impl Containers {
 
     fn known(&mut self) -> Known {
         if self.options.mode == Mode::Cgroup {
-            return Known { tasks: self.scanned_tasks(), ..Known::default() };
+            self.scan();
         }
         let mut state = self.cache.lock();
-        let tasks = state.containers.values().map(|entry| Task {
+        let scanned = |id: &String| self.scanned.found.get(id).map(|(_, path)| path.clone());
+        let tasks = state.containers.iter().map(|(id, entry)| Task {
             container: entry.container.clone(),
             endpoint: entry.endpoint().clone(),
             life: entry.life,
             counts: entry.counts,
-            path: entry.path.clone(),
+            path: entry.path.clone().or_else(|| scanned(id)),
             read: false,
         });
         let tasks = tasks.collect();
-        let engines =
-            state.engines.iter().map(|(endpoint, engine)| (endpoint.clone(), engine.clone())).collect();
+        let engines = state.engines.iter().filter(|(endpoint, _)| **endpoint != NO_ENGINE.into());
+        let engines = engines.map(|(endpoint, engine)| (endpoint.clone(), engine.clone())).collect();
         let tombstones = state.standing().cloned().collect();
         Known { tasks, engines, tombstones, dropped: state.dropped }
     }
 
-    fn scanned_tasks(&mut self) -> Vec<Task> {
-        let Some(layout) = &self.layout else { return Vec::new() };
-        self.scanned.refresh(layout, self.options.max_containers);
-        let task = |container: &Arc<Container>, path: &Arc<str>| Task {
-            container: container.clone(),
-            endpoint: "".into(),
-            life: 0,
-            counts: Counts::default(),
-            path: Some(path.clone()),
-            read: false,
-        };
-        self.scanned.found.values().map(|(container, path)| task(container, path)).collect()
+    /// Tells the cache what an engine would: who is new, and who has gone.
+    fn scan(&mut self) {
+        let Some(layout) = &self.layout else { return };
+        if !self.scanned.refresh(layout, self.options.max_containers.saturating_mul(2)) {
+            return;
+        }
+        let found = &self.scanned.found;
+        let state = self.cache.lock();
+        let gone = state.containers.keys().filter(|id| !found.contains_key(*id)).cloned().map(Change::Gone);
+        let new = found.iter().filter(|(id, _)| !state.containers.contains_key(*id));
+        let new = new.map(|(_, (container, _))| Change::Put(Box::new((**container).clone())));
+        let changes: Vec<_> = gone.chain(new).collect();
+        drop(state);
+        for change in changes {
+            self.cache.apply(News { endpoint: NO_ENGINE.to_owned(), change });
+        }
     }
 
     /// Reads one container; false if it is not there.
@@ -151,7 +161,9 @@ impl Containers {
             }
             match handle.read(&layout, wanted, &mut self.reader) {
                 Ok(()) => {
-                    if network && has_own_network(container) {
+                    // Nobody says of containers that are found by their cgroups whose network they share.
+                    let is_new = |net: &Net| self.networks.insert(net.id);
+                    if network && has_own_network(container) && handle.net.as_ref().is_some_and(is_new) {
                         handle.read_network(&mut self.reader);
                     }
                     return true;
@@ -163,12 +175,12 @@ impl Containers {
     }
 
     /// The container's path, and its process' network if `/proc` confirms that it is the container's.
-    fn locate(&mut self, layout: &Layout, task: &Task) -> Option<(String, Option<OwnedFd>)> {
+    fn locate(&mut self, layout: &Layout, task: &Task) -> Option<(String, Option<Net>)> {
         let container = &task.container;
         if container.pid != 0 {
             // All by one descriptor: should the process end and another one get its number, this stays the first one's.
             let process = directory(CWD, self.process(container.pid.into()));
-            let net = process.as_ref().and_then(|process| directory(process, "net"));
+            let net = process.as_ref().and_then(|process| Net::open(process, "net"));
             let cgroup = process.map(|process| self.reader.read_in(&process, "cgroup"));
             let text = cgroup.and_then(|text| text.ok().flatten()).unwrap_or_default();
             if let Some(path) = layout.path_from(text, &container.id)
@@ -186,7 +198,7 @@ impl Containers {
         let first = layout.directory(layout.main(), path).join("cgroup.procs");
         let pid =
             self.reader.read(&first).ok().flatten().and_then(|text| lines(text).next().and_then(integer));
-        Some((path.to_string(), pid.and_then(|pid| directory(CWD, self.process(pid).join("net")))))
+        Some((path.to_string(), pid.and_then(|pid| Net::open(CWD, self.process(pid).join("net")))))
     }
 
     fn process(&self, pid: u64) -> PathBuf {
@@ -211,6 +223,8 @@ impl BlockingSource for Containers {
             process: sink.wants(&PROCESS),
         };
         let network = sink.wants(&NETWORK);
+        self.networks.clear();
+        self.networks.extend(self.root.net.as_ref().map(|net| net.id));
         let Known { mut tasks, engines, tombstones, dropped } = self.known();
         let mut trouble = self.layout.is_none();
         let mut seen = Vec::with_capacity(tasks.len());
@@ -304,7 +318,7 @@ impl Containers {
 }
 
 impl Handle {
-    fn new(path: &str, life: Life, net: Option<OwnedFd>) -> Self {
+    fn new(path: &str, life: Life, net: Option<Net>) -> Self {
         Self {
             cgroup: Cgroup::new(path),
             life,
@@ -321,12 +335,10 @@ impl Handle {
         self.cgroup.read(layout, wanted, reader, &mut self.usage)
     }
 
-    /// The file is never kept open: that would keep a dead container's network alive, and go on showing it.
     fn read_network(&mut self, reader: &mut Reader) {
-        let Some(Ok(Some(text))) = self.net.as_ref().map(|net| reader.read_in(net, "dev")) else { return };
-        let network = &mut self.network;
-        if netdev::parse(text, |name, counters| network.push((name.to_owned(), counters))).is_err() {
-            network.clear();
+        let Some(net) = &self.net else { return };
+        if net.read(reader, &mut self.network).is_err() {
+            self.network.clear();
             self.usage.malformed = true;
         }
     }

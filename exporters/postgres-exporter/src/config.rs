@@ -132,7 +132,7 @@ fn dsn(settings: &Settings) -> Result<Option<Dsn>, ConfigError> {
                 "one connection string, one server: for more use several instances of the all-in-one, or /probe",
             ));
         }
-        return Dsn::parse(whole, &variable).map(Some);
+        return Dsn::parse(whole, &variable).map(|dsn| Some(with_password(dsn, settings)));
     }
     let text = |name: &str| -> Result<String, ConfigError> {
         match settings.text(&format!("{name}-file")) {
@@ -144,13 +144,21 @@ fn dsn(settings: &Settings) -> Result<Option<Dsn>, ConfigError> {
     if uri.is_empty() {
         return Ok(None);
     }
-    let mut dsn = Dsn::parse(&format!("postgresql://{}@{uri}", percent(&text("dsn.user")?)), &variable)?;
+    let dsn = Dsn::parse(&format!("postgresql://{}@{uri}", percent(&text("dsn.user")?)), &variable)?;
+    Ok(Some(with_password(dsn, settings)))
+}
+
+/// One that stands in the connection string comes first, as the peer has it.
+fn with_password(mut dsn: Dsn, settings: &Settings) -> Dsn {
+    if matches!(dsn.password, Password::Given(_)) {
+        return dsn;
+    }
     match (settings.text("dsn.password-file"), settings.text("dsn.password")) {
         ("", "") => {}
         ("", password) => dsn.password = Password::Given(Secret::new(password)),
         (file, _) => dsn.password = Password::File(file.into()),
     }
-    Ok(Some(dsn))
+    dsn
 }
 
 fn percent(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! One database's connection over time: opened when needed, kept, opened again after a pause when it was lost.
 
+use exporter_core::Scrape;
 use futures_util::future::{join, join_all};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,6 +103,22 @@ impl Session {
                 Ok(())
             }
             Err(trouble) => Err(self.lost(trouble)),
+        }
+    }
+
+    /// The same, in time for the page to say so: a scrape may grant less than the server is given.
+    ///
+    /// # Errors
+    /// As [`Session::wake`].
+    pub(crate) async fn wake_for(&mut self, scrape: &Scrape) -> Result<(), Trouble> {
+        let limit = in_time_for(scrape);
+        match tokio::time::timeout(limit, self.wake()).await {
+            Ok(result) => result,
+            Err(_) => {
+                let told =
+                    format!("{}: no answer within {} s", self.connector.dsn.server(), limit.as_secs_f64());
+                Err(self.lost(Trouble::new("timeout", told)))
+            }
         }
     }
 
@@ -225,6 +242,12 @@ impl Link {
             self.prepared[at] = prepared;
         }
     }
+}
+
+/// What a scrape grants, less what it takes to tell.
+pub(crate) fn in_time_for(scrape: &Scrape) -> Duration {
+    let remaining = scrape.remaining();
+    remaining - (remaining / 10).min(Duration::from_millis(100))
 }
 
 async fn in_time<T>(

@@ -93,7 +93,7 @@ impl Postgres {
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         let started = Instant::now();
         self.scrapes += 1;
-        if let Err(trouble) = self.first.wake().await {
+        if let Err(trouble) = self.first.wake_for(scrape).await {
             self.put_down(&trouble, sink);
             self.put_own(started, true, sink);
             if self.down.as_deref() != Some(trouble.class) {

@@ -24,8 +24,8 @@ pub(crate) const FLAGS: &[Flag] = &[
     .file(),
     Flag::value(
         "connection-timeout",
-        "15s",
-        "Longest wait for the server; a scrape's own deadline comes first.",
+        "3s",
+        "Longest wait for one answer; a scrape's own deadline comes first.",
     ),
     Flag::switch("set-client-name", true, "Name our connections redis_exporter."),
     Flag::switch("ping-on-connect", false, "Measure a PING at each scrape."),

@@ -42,17 +42,48 @@ pub static EXPORTER: Exporter = Exporter {
     discover,
 };
 
-/// A server at the usual place of this host, or where the environment says.
 fn discover() -> Result<Discovered, String> {
-    let address = match std::env::var("REDIS_ADDR") {
-        Ok(address) if !address.is_empty() => address,
-        _ => {
+    found(
+        |name| std::env::var(name).ok(),
+        |place| TcpStream::connect_timeout(&place, Duration::from_millis(200)).map(drop),
+    )
+}
+
+/// A server where the environment says, or at the usual place of this host; with what else the environment says of it.
+fn found(
+    variable: impl Fn(&str) -> Option<String>,
+    look: impl Fn(SocketAddr) -> std::io::Result<()>,
+) -> Result<Discovered, String> {
+    let mut settings = peer::environment(variable);
+    let address = match settings.iter().find(|(flag, _)| flag == "redis.addr") {
+        Some((_, address)) => address.clone(),
+        None => {
             let place = SocketAddr::from((Ipv4Addr::LOCALHOST, 6379));
-            TcpStream::connect_timeout(&place, Duration::from_millis(200))
-                .map_err(|error| format!("no REDIS_ADDR in the environment, and {place}: {error}"))?;
-            format!("redis://{place}")
+            look(place).map_err(|error| format!("no REDIS_ADDR in the environment, and {place}: {error}"))?;
+            let address = format!("redis://{place}");
+            settings.push(("redis.addr".to_owned(), address.clone()));
+            address
         }
     };
-    let settings = vec![("redis.addr".to_owned(), address)];
-    Ok(Discovered { what: "a Redis server".to_owned(), settings })
+    // The address may hold a password. One that makes no sense is told when it is used.
+    let shown =
+        target::Target::parse(&address).map_or_else(|_| "$REDIS_ADDR".to_owned(), |target| target.uri());
+    Ok(Discovered { what: format!("the server {shown}"), settings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_is_asked_with_the_credentials_of_the_environment() {
+        let password = |name: &str| (name == "REDIS_PASSWORD").then(|| "hunter2".to_owned());
+        let local = found(password, |_| Ok(())).unwrap();
+        assert_eq!(local.what, "the server redis://127.0.0.1:6379");
+        assert!(local.settings.contains(&("redis.password".to_owned(), "hunter2".to_owned())));
+        let named = |name: &str| (name == "REDIS_ADDR").then(|| "redis://u:hunter2@cache:7000/1".to_owned());
+        let nobody = |_| Err(std::io::Error::other("closed"));
+        assert_eq!(found(named, nobody).unwrap().what, "the server redis://cache:7000");
+        assert!(found(|_| None, nobody).unwrap_err().contains("no REDIS_ADDR"));
+    }
 }

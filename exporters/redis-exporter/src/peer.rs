@@ -8,13 +8,13 @@ use std::ffi::OsString;
 const RENAMED: [(&str, &str); 2] = [("log-level", "log.level"), ("log-format", "log.format")];
 
 /// Variables that do not follow the rule.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 4] = [
     ("REDIS_ADDR", "redis.addr"),
     ("REDIS_USER", "redis.user"),
     ("REDIS_PASSWORD", "redis.password"),
     ("REDIS_PASSWORD_FILE", "redis.password-file"),
-    ("REDIS_EXPORTER_DEBUG", "debug"),
 ];
+const DEBUG: (&str, &str) = ("REDIS_EXPORTER_DEBUG", "debug");
 
 /// Flags of the core that the peer has too.
 const COMMON: [&str; 3] = ["web.listen-address", "web.telemetry-path", "debug"];
@@ -27,7 +27,7 @@ pub fn arguments(
     let flags = crate::config::FLAGS;
     let mut given = given.into_iter();
     let mut out: Vec<OsString> = given.next().into_iter().collect();
-    for (name, flag) in VARIABLES {
+    for (name, flag) in VARIABLES.into_iter().chain([DEBUG]) {
         if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
             push(&mut out, flags, flag, Some(&value), true);
         }
@@ -57,6 +57,31 @@ pub fn arguments(
         }
     }
     out
+}
+
+/// What the environment sets, as settings: for the all-in-one, whose command line is not the peer's.
+pub(crate) fn environment(variable: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let mut set = |flag: &Flag, value: String| {
+        let value = match value.to_ascii_lowercase().as_str() {
+            _ if !flag.is_switch() => value,
+            "true" | "1" | "t" => "true".to_owned(),
+            "false" | "0" | "f" => "false".to_owned(),
+            // As the peer: one that makes no sense keeps the default.
+            _ => return,
+        };
+        settings.push((flag.name().to_owned(), value));
+    };
+    for flag in crate::config::FLAGS {
+        let upper = flag.name().replace(['.', '-'], "_").to_uppercase();
+        let short = upper.strip_prefix("INCLUDE_").map(|rest| format!("REDIS_EXPORTER_INCL_{rest}"));
+        let own = VARIABLES.iter().filter(|(_, name)| *name == flag.name()).map(|(own, _)| (*own).to_owned());
+        let mut names = own.chain(short).chain([format!("REDIS_EXPORTER_{upper}")]);
+        if let Some(value) = names.find_map(|name| variable(&name).filter(|value| !value.is_empty())) {
+            set(flag, value);
+        }
+    }
+    settings
 }
 
 fn is_known(flags: &[Flag], name: &str) -> bool {
@@ -137,6 +162,31 @@ mod tests {
                 "--include-config-metrics",
                 "--log.format=logfmt",
                 "--redis.addr=redis://flag"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_environment_as_settings() {
+        let given = [
+            ("REDIS_ADDR", "rediss://h"),
+            ("REDIS_PASSWORD_FILE", "/run/secrets/redis"),
+            ("REDIS_PASSWORD", ""),
+            ("REDIS_EXPORTER_TLS_CA_CERT_FILE", "/ca.pem"),
+            ("REDIS_EXPORTER_INCL_CONFIG_METRICS", "1"),
+            ("REDIS_EXPORTER_IS_CLUSTER", "maybe"),
+        ];
+        let variable =
+            |name: &str| given.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+        let settings = environment(variable);
+        let settings: Vec<_> = settings.iter().map(|(flag, value)| (flag.as_str(), value.as_str())).collect();
+        assert_eq!(
+            settings,
+            [
+                ("redis.addr", "rediss://h"),
+                ("redis.password-file", "/run/secrets/redis"),
+                ("tls-ca-cert-file", "/ca.pem"),
+                ("include-config-metrics", "true"),
             ]
         );
     }

@@ -172,6 +172,11 @@ impl Session {
         }
     }
 
+    /// The server that the operator has named, without credentials; nothing for one that a URL names.
+    pub(crate) fn configured(&self) -> Option<String> {
+        self.access.policy.is_none().then(|| self.access.target.uri())
+    }
+
     /// Begins a scrape.
     pub(crate) fn begin(&mut self) {
         self.round_trips = 0;

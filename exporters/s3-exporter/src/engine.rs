@@ -19,6 +19,9 @@ use crate::usage::Usage;
 /// How often the settings of buckets are asked for.
 const SETTINGS: Duration = Duration::from_secs(3600);
 
+/// When a pass has failed, another one follows sooner than at its interval, each time after twice as long.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// What all sources and probes of one instance share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -195,9 +198,17 @@ async fn watch(shared: Arc<Shared>, watcher: Arc<Watcher>, pause: Duration) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        watcher.start(&Handle::current());
-        watcher.finished().await;
-        shared.save();
+        let mut again = AGAIN.min(interval / 8);
+        loop {
+            watcher.start(&Handle::current());
+            watcher.finished().await;
+            shared.save();
+            if !watcher.has_failed() || again >= interval {
+                break;
+            }
+            tokio::time::sleep(again).await;
+            again *= 2;
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct OwnMetrics {
     evicted: Counter,
     refused: Family<Labels, Counter>,
     web_config: Family<Labels, Counter>,
+    web_config_good: Gauge,
     reload_successful: Gauge,
     reload_time: Gauge,
 }
@@ -38,6 +39,7 @@ impl OwnMetrics {
             evicted: Counter::default(),
             refused: Family::default(),
             web_config: Family::default(),
+            web_config_good: Gauge::default(),
             reload_successful: Gauge::default(),
             reload_time: Gauge::default(),
             registry: Registry::default(),
@@ -75,6 +77,12 @@ impl OwnMetrics {
             "Times that a changed web configuration was read, by result",
             own.web_config.clone(),
         );
+        registry.register(
+            "exporter_web_config_last_read_successful",
+            "Whether the web configuration was good when it was last read; 1 without one",
+            own.web_config_good.clone(),
+        );
+        own.web_config_good.set(1);
         let prefix = program.replace('-', "_");
         registry.register(
             format!("{prefix}_config_last_reload_successful"),
@@ -126,6 +134,7 @@ impl OwnMetrics {
 
     /// A changed web configuration was read, and was good, or was not.
     pub(crate) fn web_config_read(&self, good: bool) {
+        self.web_config_good.set(i64::from(good));
         let result = if good { "success" } else { "failure" };
         self.web_config.get_or_create(&[("result", result)]).inc();
     }

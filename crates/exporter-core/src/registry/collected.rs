@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::slot::{Joined, Slot};
 use super::{CollectorStatus, Filter, Registry};
-use crate::catalogue::{DURATION, LAST_SUCCESS, STATE, SUCCESS};
+use crate::catalogue::{DROPPED, DURATION, LAST_SUCCESS, STALLS, STATE, STUCK, SUCCESS};
 use crate::source::{Outcome, Part, Run};
 
 /// Families beyond this many are not told apart in the count of dropped series.
@@ -158,16 +158,13 @@ impl Registry {
     fn put_own(&self, page: &mut Page) {
         let (stuck, stalls) = self.worker.stalls();
         if stalls > 0 {
-            let help = "Threads that hang in a system call.";
-            put(page, "exporter_worker_stuck_threads", Kind::Gauge, help, &[], stuck as f64);
-            let help = "Times that a thread was replaced because a source stalled it.";
-            put(page, "exporter_worker_stalls_total", Kind::Counter, help, &[], stalls as f64);
+            put(page, STUCK.name, STUCK.kind, STUCK.help, &[], stuck as f64);
+            put(page, STALLS.name, STALLS.kind, STALLS.help, &[], stalls as f64);
         }
         let dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         for ((family, reason), samples) in dropped.iter() {
-            let help = "Samples that were left out of a page, by family and reason.";
             let labels = [("family", family.as_str()), ("reason", reason)];
-            put(page, "exporter_series_dropped_total", Kind::Counter, help, &labels, *samples as f64);
+            put(page, DROPPED.name, DROPPED.kind, DROPPED.help, &labels, *samples as f64);
         }
     }
 

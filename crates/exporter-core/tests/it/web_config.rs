@@ -109,6 +109,7 @@ fn a_bad_file_keeps_the_one_before() {
         .unwrap();
     };
     counted("exporter_web_config_reads_total{result=\"failure\"} 1\n");
+    counted("exporter_web_config_last_read_successful 0\n");
     let log = server.process.stderr();
     assert!(log.contains("basic_auth_users.alice") && !log.contains("hunter2"), "{log}");
 

@@ -7,8 +7,9 @@ use serde_yaml::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::client::ClientConfig;
+use super::client::{self, ClientConfig};
 use super::values::{Pattern, Scalar, Size, Span, secret};
+use super::words;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -177,8 +178,10 @@ impl Checks {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let checks: Self = serde_yaml::from_str(text)
-            .map_err(|error| ConfigError::new(error.to_string().replace('\n', " ")))?;
+        let told = |error: serde_yaml::Error| ConfigError::new(words::of(&error));
+        // Of two equal keys in a map the typed reader takes the last, in silence.
+        let _: Value = serde_yaml::from_str(text).map_err(told)?;
+        let checks: Self = serde_yaml::from_str(text).map_err(told)?;
         checks.verify().map_err(ConfigError::new)?;
         Ok(checks)
     }
@@ -198,6 +201,9 @@ impl Checks {
             }
             for files in &system.files {
                 labels.take(system, "files", &files.glob, "take one out")?;
+                if files.glob.trim_matches('/').is_empty() {
+                    return Err(format!("glob {:?}: name files, like /backups/*.dump", files.glob));
+                }
                 if !files.backup.is_empty() {
                     labels.take(system, "backups", &files.backup, "name two kinds")?;
                 }
@@ -224,6 +230,11 @@ impl Checks {
                     ));
                 }
             }
+        }
+        let listen = self.heartbeat.as_ref().map_or("", |server| server.listen.as_str());
+        let is_address = listen.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if !listen.is_empty() && !is_address {
+            return Err(format!("heartbeat: listen {listen:?}: write HOST:PORT"));
         }
         Ok(())
     }
@@ -281,9 +292,13 @@ impl<'de> Deserialize<'de> for Check {
         let map = Mapping::deserialize(deserializer)?;
         let is_own = |key: &Value| key.as_str().is_some_and(|key| OWN.contains(&key));
         let (own, client): (Mapping, Mapping) = map.into_iter().partition(|(key, _)| is_own(key));
-        let own: Own = serde_yaml::from_value(Value::Mapping(own)).map_err(|e| error(e.to_string()))?;
+        let mut keys = client.keys().filter_map(Value::as_str);
+        if let Some(key) = keys.find(|key| !client::OPTIONS.contains(key)) {
+            return Err(error(words::unknown(key, &[&OWN, client::OPTIONS])));
+        }
+        let own: Own = serde_yaml::from_value(Value::Mapping(own)).map_err(|e| error(words::of(&e)))?;
         let client: ClientConfig =
-            serde_yaml::from_value(Value::Mapping(client)).map_err(|e| error(e.to_string()))?;
+            serde_yaml::from_value(Value::Mapping(client)).map_err(|e| error(words::of(&e)))?;
         let zone = match own.assume_timezone.as_str() {
             "" => 0,
             text => crate::clock::zone(text)
@@ -295,13 +310,18 @@ impl<'de> Deserialize<'de> for Check {
         if interval.0 < std::time::Duration::from_millis(100) {
             return Err(error(format!("check {}: interval: not below 100ms", own.name)));
         }
+        // By default no longer than the interval; runs do not overlap.
+        let timeout = own.timeout.unwrap_or(Span(interval.0.min(std::time::Duration::from_secs(5))));
+        if timeout > interval {
+            return Err(error(format!("check {}: timeout: not above interval, {:?}", own.name, interval.0)));
+        }
         Ok(Self {
             name: own.name,
             url: own.url,
             preset: own.preset,
             map: own.map,
             interval,
-            timeout: own.timeout.unwrap_or(Span(std::time::Duration::from_secs(5))),
+            timeout,
             max_body: own.max_body.unwrap_or(Size(256 * 1024)),
             zone,
             valid_status_codes: own.valid_status_codes,
@@ -343,6 +363,11 @@ heartbeat: {listen: '127.0.0.1:0', state: /tmp/x, token: hunter2}
         for (text, part) in [
             ("systems: [{system: a, checks: [{name: x, url: 'ftp://h'}]}]", "only http"),
             ("systems: [{system: a, checks: [{name: x, url: h, nope: 1}]}]", "nope"),
+            ("systems: [{checks: [{name: x, url: h, intervall: 5s}]}]", "did you mean \"interval\""),
+            ("systems: [{checks: [{name: x, url: h, interval: 5s, timeout: 20s}]}]", "not above interval"),
+            ("systems: [{checks: [{name: x, url: h, max_series: many}]}]", "write a whole number"),
+            ("systems: [{objectives: {rpo: 1h, rpo: 2h}}]", "duplicate"),
+            ("systems:\n  - heartbeats: [{task: a, interval: often}]", "line 2"),
             ("systems: [{system: a, checks: [{name: x, url: h}, {name: x, url: i}]}]", "two checks"),
             (
                 "systems: [{system: a, logs: [{file: /a/x.log}, {file: /b/x.log}]}]",
@@ -351,6 +376,9 @@ heartbeat: {listen: '127.0.0.1:0', state: /tmp/x, token: hunter2}
             ("systems: [{system: a, files: [{glob: /a}]}, {system: a, files: [{glob: /a}]}]", "two files"),
             ("systems: [{files: [{glob: /a, backup: b}, {glob: /c, backup: b}]}]", "two backups"),
             ("systems: [{certificates: [/a, /a]}]", "two certificates"),
+            ("systems: [{files: [{glob: ''}]}]", "glob"),
+            ("systems: [{files: [{glob: /}]}]", "glob"),
+            ("heartbeat: {listen: here}", "HOST:PORT"),
             ("systems: [{heartbeats: [{task: 'a/b', interval: 1h}]}]", "a/b"),
             ("systems: [{checks: [{name: x, url: h, map: [{select: '$[', kind: value}]}]}]", "path"),
             ("systems: [{checks: [{name: x, url: h, assume_timezone: Mars}]}]", "Mars"),

@@ -85,6 +85,23 @@ pub(crate) struct ClientConfig {
     pub(crate) http_headers: BTreeMap<String, HeaderValues>,
 }
 
+/// The names of its options, for what holds others beside them.
+pub(crate) const OPTIONS: &[&str] = &[
+    "tls_config",
+    "basic_auth",
+    "authorization",
+    "bearer_token",
+    "bearer_token_file",
+    "oauth2",
+    "proxy_url",
+    "no_proxy",
+    "proxy_from_environment",
+    "proxy_connect_header",
+    "follow_redirects",
+    "enable_http2",
+    "http_headers",
+];
+
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
@@ -126,5 +143,17 @@ impl ClientConfig {
             || self.bearer_token.is_some()
             || self.bearer_token_file.is_some()
             || self.http_headers.values().any(|header| !header.secrets.is_empty() || !header.files.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_options() {
+        let error = serde_yaml::from_str::<ClientConfig>("nope: 1").unwrap_err().to_string();
+        let names: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(names, OPTIONS, "{error}");
     }
 }

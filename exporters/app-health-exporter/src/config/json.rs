@@ -165,7 +165,7 @@ const RANGE: &str = "range and end are not supported; use type: object";
 
 impl JsonModule {
     pub(crate) fn parse(value: serde_yaml::Value) -> Result<Self, String> {
-        let raw: Raw = serde_yaml::from_value(value).map_err(|error| error.to_string())?;
+        let raw: Raw = serde_yaml::from_value(value).map_err(|error| super::words::of(&error))?;
         let metrics = raw.metrics.into_iter().map(metric).collect::<Result<_, _>>()?;
         let body = Some(raw.body.content).filter(|content| !content.is_empty());
         Ok(Self {

@@ -7,3 +7,4 @@ mod masked;
 pub(crate) mod modules;
 pub(crate) mod options;
 pub(crate) mod values;
+pub(crate) mod words;

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::ClientConfig;
+use super::client::{self, ClientConfig};
 use super::json::JsonModule;
 use super::options::{Dns, Grpc, Http, Icmp, Tcp};
 use super::values::Span;
+use super::words;
 
 /// All modules by name.
 #[derive(Clone, Debug, Default)]
@@ -103,11 +104,14 @@ impl Modules {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct File {
-            modules: BTreeMap<String, Value>,
+            modules: Mapping,
         }
-        let line = |error: serde_yaml::Error| ConfigError::new(error.to_string().replace('\n', " "));
+        let line = |error: serde_yaml::Error| ConfigError::new(words::of(&error));
         let file: File = serde_yaml::from_str(text).map_err(line)?;
         for (name, value) in file.modules {
+            let name = name.as_str().map(str::to_owned);
+            let name =
+                name.ok_or_else(|| ConfigError::new("the name of a module is a text: put it in quotes"))?;
             let mut masked = value.clone();
             super::masked::mask(&mut masked);
             let (timeout, prober) =
@@ -159,7 +163,7 @@ fn module(value: Value) -> Result<(Duration, Prober), String> {
         #[serde(default)]
         websocket: Mapping,
     }
-    let raw: Raw = serde_yaml::from_value(value).map_err(|error| error.to_string())?;
+    let raw: Raw = serde_yaml::from_value(value).map_err(|error| words::of(&error))?;
     // The peer reads all sections, so that a mistake in any of them is seen.
     let (http, tcp, unix) =
         (http(raw.http)?, section::<Tcp>("tcp", raw.tcp, TCP)?, section("unix", raw.unix, TCP)?);
@@ -182,10 +186,13 @@ fn module(value: Value) -> Result<(Duration, Prober), String> {
         },
         "icmp" => Prober::Icmp(icmp),
         "grpc" => Prober::Grpc(grpc),
-        other => {
-            // Known to the next version of the peer, which has the section already.
+        // Known to the next version of the peer, which has the section already.
+        "websocket" => {
             let _ = raw.websocket;
-            Prober::Refused(format!("unknown prober {other:?}; known: http, tcp, unix, dns, icmp, grpc"))
+            Prober::Refused("the prober websocket is not supported".to_owned())
+        }
+        other => {
+            return Err(format!("unknown prober {other:?}; known: http, tcp, unix, dns, icmp, grpc"));
         }
     };
     let timeout = if raw.timeout.0.is_zero() { Duration::MAX } else { raw.timeout.0 };
@@ -236,18 +243,22 @@ const HTTP: &[&str] = &[
 fn section<T: serde::de::DeserializeOwned>(name: &str, map: Mapping, known: &[&str]) -> Result<T, String> {
     for key in map.keys().filter_map(Value::as_str) {
         if !known.contains(&key) && !IP.contains(&key) {
-            return Err(format!("{name}: unknown option {key:?}"));
+            return Err(format!("{name}: {}", words::unknown(key, &[known, IP])));
         }
     }
-    serde_yaml::from_value(Value::Mapping(map)).map_err(|error| format!("{name}: {error}"))
+    serde_yaml::from_value(Value::Mapping(map)).map_err(|error| format!("{name}: {}", words::of(&error)))
 }
 
 fn http(map: Mapping) -> Result<Http, String> {
     let is_own = |key: &Value| key.as_str().is_some_and(|key| HTTP.contains(&key) || IP.contains(&key));
     let (own, client): (Mapping, Mapping) = map.into_iter().partition(|(key, _)| is_own(key));
+    let mut keys = client.keys().filter_map(Value::as_str);
+    if let Some(key) = keys.find(|key| !client::OPTIONS.contains(key)) {
+        return Err(format!("http: {}", words::unknown(key, &[HTTP, IP, client::OPTIONS])));
+    }
     let mut http: Http = section("http", own, HTTP)?;
-    let client: ClientConfig =
-        serde_yaml::from_value(Value::Mapping(client)).map_err(|error| format!("http: {error}"))?;
+    let client: ClientConfig = serde_yaml::from_value(Value::Mapping(client))
+        .map_err(|error| format!("http: {}", words::of(&error)))?;
     http.client = client;
     if http.method.is_empty() {
         http.method = "GET".to_owned();
@@ -310,12 +321,18 @@ mod tests {
         let modules = read(
             "modules: {ok: {prober: http}, cel: {prober: http, http: {fail_if_body_json_matches_cel: 'x'}},
              tpl: {metrics: [{name: x, path: '{.a}'}], body: {content: x, templatize: true}},
-             range: {metrics: [{name: x, path: '{range .a[*]}{.b}{end}'}]}, ws: {prober: websocket}, zstd: {prober: http, http: {compression: zstd}}}",
+             range: {metrics: [{name: x, path: '{range .a[*]}{.b}{end}'}]},
+             auth: {prober: http, http: {oauth2: {client_id: x}}}, ws: {prober: websocket}, zstd: {prober: http, http: {compression: zstd}}}",
         )
         .unwrap();
-        for (name, part) in
-            [("cel", "CEL"), ("ws", "websocket"), ("zstd", "zstd"), ("tpl", "templatize"), ("range", "range")]
-        {
+        for (name, part) in [
+            ("cel", "CEL"),
+            ("ws", "websocket"),
+            ("zstd", "zstd"),
+            ("tpl", "templatize"),
+            ("range", "range"),
+            ("auth", "oauth2"),
+        ] {
             let Prober::Refused(why) = &modules.find(Some(name)).unwrap().prober else { panic!("{name}") };
             assert!(why.contains(part), "{why}");
         }
@@ -334,6 +351,13 @@ mod tests {
             ),
             ("modules: {a: {prober: http, timeout: x}}", "duration"),
             ("nope: 1", "nope"),
+            ("modules: {a: {prober: htpp}}", "module a: unknown prober \"htpp\"; known: http"),
+            ("modules: {a: {prober: http}, a: {prober: tcp}}", "duplicate"),
+            ("modules: {a: {prober: http, http: {metod: GET}}}", "did you mean \"method\""),
+            ("modules: {a: {prober: http, http: {valid_status_codes: 200}}}", "write a list"),
+            ("modules: {a: {prober: http, http: {valid_status_codes: [x]}}}", "write a whole number"),
+            ("modules: {a: {prober: http, http: {preferred_ip_protocol: ip5}}}", "expected `ip4` or `ip6`"),
+            ("modules:\n  - a", "line 2, column 3: "),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

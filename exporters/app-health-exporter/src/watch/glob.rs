@@ -30,7 +30,8 @@ fn split(pattern: &str) -> (PathBuf, Vec<&str>) {
     let absolute = pattern.starts_with('/');
     let mut root = PathBuf::from(if absolute { "/" } else { "." });
     let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
-    let fixed = parts.iter().take_while(|part| !part.contains(['*', '?'])).count().min(parts.len() - 1);
+    let fixed =
+        parts.iter().take_while(|part| !part.contains(['*', '?'])).count().min(parts.len().saturating_sub(1));
     root.extend(&parts[..fixed]);
     (root, parts[fixed..].to_vec())
 }

@@ -96,7 +96,7 @@ fn counters_go_on_between_scrapes_and_no_stale_health_is_served() -> Result {
 fn a_check_that_hangs_does_not_hold_the_page() -> Result {
     let silent = BadServer::start(|client| client.hang())?;
     let running = Running::start(&format!(
-        "systems: [{{system: s, checks: [{{name: c, url: 'http://{}/', interval: 200ms, timeout: 300ms}}]}}]",
+        "systems: [{{system: s, checks: [{{name: c, url: 'http://{}/', interval: 300ms, timeout: 300ms}}]}}]",
         silent.address()
     ))?;
     let begin = std::time::Instant::now();

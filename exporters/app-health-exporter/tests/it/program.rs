@@ -227,6 +227,16 @@ fn the_peers_command_line() -> Result {
     process::run(&mut command(&["--config.check", "--config.file", &good]), limit)?;
     let error = process::run(&mut command(&["--config.check", "--config.file", &bad]), limit).unwrap_err();
     assert!(error.to_string().contains("nope"), "{error}");
+    // What costs its module only is no mistake, but told.
+    let odd = dir.write("odd.yml", "modules: {x: {prober: http, http: {oauth2: {client_id: a}}}}")?;
+    let mut check =
+        Process::spawn(command(&["check-config"]).arg(format!("--config.file={}", odd.display())))?;
+    assert!(check.wait_exit(limit)?.success());
+    assert!(
+        check.stdout() == "OK\n" && check.stderr().contains("oauth2 is not supported"),
+        "{}",
+        check.stderr()
+    );
     let program = Program::start(&["--web.external-url=http://example.test/bb/", "--timeout-offset=1"])?;
     program.get("/bb/metrics", 200)?;
     program.get("/bb/probe", 400)?;

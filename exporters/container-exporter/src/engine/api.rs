@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
-use crate::labels::Allowed;
+use crate::labels::{Allowed, cut};
 use crate::model::{Action, Container, DiskUsage, Health, HealthStatus, State};
 
 /// Go writes an empty list or map as null.
@@ -83,8 +83,8 @@ impl Inspect {
             Some(Health { status, failing_streak: health.failing_streak })
         });
         Container {
-            name: self.name.trim_start_matches('/').to_owned(),
-            image: self.config.image,
+            name: cut(self.name.trim_start_matches('/').to_owned()),
+            image: cut(self.config.image),
             image_id: self.image,
             podman,
             labels: allowed.select(self.config.labels),
@@ -100,7 +100,7 @@ impl Inspect {
                 empty if empty.is_empty() => "no".to_owned(),
                 name => name,
             },
-            network_mode: self.host_config.network_mode,
+            network_mode: cut(self.host_config.network_mode),
             health,
             outdated: None,
             layer_bytes: None,

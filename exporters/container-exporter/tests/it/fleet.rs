@@ -114,6 +114,24 @@ impl Fleet {
     }
 }
 
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for cgroup in trees() {
+            let _ = std::fs::remove_dir(cgroup);
+        }
+    }
+}
+
+/// The directories in which the containers' cgroups are.
+fn trees() -> Vec<PathBuf> {
+    let root = Path::new(CGROUPS);
+    let mut trees: Vec<_> = TREES.iter().map(|tree| root.join(tree)).filter(|tree| tree.is_dir()).collect();
+    if trees.is_empty() {
+        trees.push(root.to_owned());
+    }
+    trees.iter().map(|tree| tree.join("exporters-fleet")).collect()
+}
+
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -155,15 +173,11 @@ struct Member {
 
 impl Member {
     fn start(id: &str, interface: &str) -> Result<Self> {
-        let root = Path::new(CGROUPS);
-        let trees: Vec<PathBuf> =
-            TREES.iter().map(|tree| root.join(tree)).filter(|tree| tree.is_dir()).collect();
-        let trees = if trees.is_empty() { vec![root.to_owned()] } else { trees };
         let links = format!(
             "ip link add {interface} type veth peer name veth0 && ip link set {interface} up && ip link set veth0 up && exec sleep 3600"
         );
         let process = Command::new("unshare").args(["--net", "sh", "-c", &links]).spawn()?;
-        let cgroups = trees.iter().map(|tree| tree.join("exporters-fleet").join(id)).collect();
+        let cgroups = trees().iter().map(|tree| tree.join(id)).collect();
         let member = Self { process, cgroups };
         let pid = member.process.id();
         for cgroup in &member.cgroups {

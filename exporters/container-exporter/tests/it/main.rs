@@ -1,6 +1,7 @@
 //! The exporter against a real engine, and against recorded cgroups of version 2.
 
 mod churn;
+mod containerd;
 mod docker;
 mod faults;
 mod fleet;

@@ -5,36 +5,48 @@ use super::support::{Exporter, LIMIT};
 use exporter_testkit::fixture::TempDir;
 use exporter_testkit::process::{self, Process, Signal};
 use exporter_testkit::{Error, Result, docker, tools};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 const IMAGE: &str = "localhost/guest:1";
 
+/// Somebody whom every system has, without a range of users of his own.
+const NOBODY: u32 = 65534;
+
 struct Podman {
     service: Process,
+    user: Option<u32>,
     dir: TempDir,
     program: PathBuf,
 }
 
 impl Podman {
     fn start() -> Result<Self> {
+        Self::start_as(None)
+    }
+
+    fn start_as(user: Option<u32>) -> Result<Self> {
         let (program, dir) = (tools::path("podman")?, TempDir::new()?);
-        let mut service = command(&program, &dir);
+        std::os::unix::fs::chown(dir.path(), user, user)?;
+        let mut service = command(&program, &dir, user);
         service.args(["system", "service", "--time=0"]).arg(format!("unix://{}", socket(&dir).display()));
-        let mut podman = Self { service: Process::spawn(&mut service)?, dir, program };
+        let mut podman = Self { service: Process::spawn(&mut service)?, user, dir, program };
         let path = socket(&podman.dir);
         podman.service.until("podman's service", LIMIT, || {
             std::os::unix::net::UnixStream::connect(&path).map(drop).map_err(Error::from)
         })?;
         let archive = docker::archive(&source())?;
-        let file = archive.path().join("guest.tar").display().to_string();
+        let file = podman.dir.path().join("guest.tar");
+        std::fs::copy(archive.path().join("guest.tar"), &file)?;
+        let file = file.display().to_string();
         podman.run(&["import", "--change", "ENTRYPOINT=[\"/bin/sh\"]", &file, IMAGE])?;
         Ok(podman)
     }
 
     fn run(&self, words: &[&str]) -> Result<String> {
-        Ok(process::run(command(&self.program, &self.dir).args(words), LIMIT)?.trim().to_owned())
+        Ok(process::run(command(&self.program, &self.dir, self.user).args(words), LIMIT)?.trim().to_owned())
     }
 
     /// A container; limits that a machine without CAP_SYS_RESOURCE may set, and no bridge to be left behind.
@@ -48,7 +60,8 @@ impl Podman {
     }
 
     fn exporter(&self) -> Result<Exporter> {
-        Exporter::start(&["--mode=engine", &format!("--endpoint=unix://{}", socket(&self.dir).display())])
+        let endpoint = format!("--endpoint=unix://{}", socket(&self.dir).display());
+        Exporter::start_as(self.user, &["--mode=engine", &endpoint])
     }
 }
 
@@ -56,6 +69,10 @@ impl Drop for Podman {
     fn drop(&mut self) {
         let _ = self.service.signal(Signal::CONT);
         let _ = self.run(&["rm", "--force", "--all", "--time=0"]);
+        if self.user.is_some() {
+            // Ends the process that holds the user's namespace.
+            let _ = self.run(&["system", "migrate"]);
+        }
     }
 }
 
@@ -63,8 +80,11 @@ fn socket(dir: &TempDir) -> PathBuf {
     dir.path().join("podman.sock")
 }
 
-fn command(program: &std::path::Path, dir: &TempDir) -> Command {
+fn command(program: &std::path::Path, dir: &TempDir, user: Option<u32>) -> Command {
     let mut command = Command::new(program);
+    if let Some(user) = user {
+        command.uid(user).gid(user).env("HOME", dir.path()).env("XDG_RUNTIME_DIR", dir.path());
+    }
     // Where its monitor leaves a file after a kill for memory.
     command.current_dir(dir.path());
     command.arg("--root").arg(dir.path().join("root")).arg("--runroot").arg(dir.path().join("run"));
@@ -118,6 +138,22 @@ fn its_containers_are_shown_like_dockers() -> Result {
     let page = exporter
         .until("the end of web", |page| page.all("container_running", &[("name", "web")]).next().is_none())?;
     assert_eq!(page.all("container_last_seen", &labels).count(), 1, "a tombstone");
+    Ok(())
+}
+
+/// Of version 1 an engine without root gets no cgroups, so of usage nothing can be said here.
+#[test]
+fn one_without_root_has_states_and_ends() -> Result {
+    let podman = Podman::start_as(Some(NOBODY))?;
+    let mut exporter = podman.exporter()?;
+    exporter.until("the engine", |page| page.all("docker_up", &[]).eq([1.0]))?;
+    podman.container("web", &[], "sleep")?;
+    podman.container("job", &[], "exit 3")?;
+    exporter.until("both", |page| {
+        page.get("container_running", &[("name", "web")]) == Some(1.0)
+            && page.get("container_exit_code", &[("name", "job")]) == Some(3.0)
+            && page.get("container_exits_total", &[("name", "job"), ("reason", "error")]) == Some(1.0)
+    })?;
     Ok(())
 }
 

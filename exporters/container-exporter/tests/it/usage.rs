@@ -150,3 +150,22 @@ fn without_an_engine_containers_have_their_short_ids() -> Result {
     assert!(page.all("docker_up", &[]).next().is_none());
     Ok(())
 }
+
+#[test]
+fn without_an_engine_a_network_is_shown_once_and_the_hosts_is_the_hosts() -> Result {
+    let owner = Container::run(&[], "send 10 then sleep")?;
+    let sharer = Container::run(&[&format!("--network=container:{}", owner.id)], "sleep")?;
+    let host = Container::run(&["--network=host"], "sleep")?;
+    let mut exporter = Exporter::start(&["--mode=cgroup"])?;
+    let with_network = |page: &Page, guest: &Container| {
+        page.all("container_network_receive_bytes_total", &[("name", &guest.id[..12])]).count()
+    };
+    let page = exporter.until("all three", |page| {
+        let shown = |guest: &Container| page.get("container_threads", &[("name", &guest.id[..12])]).is_some();
+        [&owner, &sharer, &host].iter().all(|guest| shown(guest))
+    })?;
+    assert_eq!(with_network(&page, &owner) + with_network(&page, &sharer), 1, "{}", page.0);
+    assert_eq!(with_network(&page, &host), 0, "{}", page.0);
+    assert!(page.all("container_network_receive_bytes_total", &[("id", "/")]).next().is_some());
+    Ok(())
+}

@@ -12,6 +12,22 @@ fn the_rendered_rules_are_current() {
     exporter_testkit::golden::check(root.join("prometheus/rules/thresholds.yml"), printed).unwrap();
 }
 
+/// Rules are tested at levels of their own, so that a level can be edited; a new one has to come to both.
+#[test]
+fn the_tests_of_the_rules_know_each_threshold() {
+    let prometheus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../prometheus");
+    let defaults = |file: &str| {
+        let text = std::fs::read_to_string(prometheus.join(file)).unwrap();
+        let labels = text.lines().filter(|line| line.contains("system: \"default\""));
+        labels.map(|line| line.trim().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (all, tested) = (defaults("rules/thresholds.yml"), defaults("tests/thresholds.rules"));
+    assert!(all.len() > 50, "{all:?}");
+    let missing: Vec<_> = all.difference(&tested).collect();
+    let cure = "exporters thresholds prometheus/thresholds.yml prometheus/tests/thresholds.rules";
+    assert!(missing.is_empty(), "not in prometheus/tests/thresholds.rules: {missing:?}; {cure}");
+}
+
 #[test]
 fn a_mistake_leaves_the_rules_as_they_were() {
     let dir = fixture::tree(&[("thresholds.yml", "default:\n  cpu: {warning: 0.8}\n")]).unwrap();

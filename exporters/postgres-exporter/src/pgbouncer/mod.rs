@@ -12,6 +12,7 @@ use tokio_postgres::SimpleQueryMessage;
 use crate::connect::{Connection, Connector, Trouble, told};
 use crate::dsn::Dsn;
 use crate::select::collector;
+use crate::session::in_time_for;
 use shown::{
     CONFIG, CONFIG_COLUMNS, DATABASE_COLUMNS, DATABASES, LIST_COLUMNS, LISTS, POOL_COLUMNS, POOLS, Show,
     TOTAL_COLUMNS, TOTALS, VERSION, VERSION_INFO,
@@ -53,8 +54,12 @@ struct Console {
 type Answers = Vec<Result<Vec<SimpleQueryMessage>, String>>;
 
 impl Console {
-    async fn run(&mut self, sink: &mut Sink) -> Result<(), CollectError> {
-        let answers = match self.ask().await {
+    async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+        let limit = in_time_for(scrape);
+        let asked = tokio::time::timeout(limit, self.ask()).await.unwrap_or_else(|_| {
+            Err(Trouble::new("timeout", format!("no answer within {} s", limit.as_secs_f64())))
+        });
+        let answers = match asked {
             Ok(answers) => answers,
             Err(trouble) => {
                 self.connection = None;
@@ -115,7 +120,7 @@ impl Console {
 }
 
 impl Source for Console {
-    fn collect<'a>(&'a mut self, _: &'a Scrape, sink: &'a mut Sink) -> CollectFuture<'a> {
-        Box::pin(self.run(sink))
+    fn collect<'a>(&'a mut self, scrape: &'a Scrape, sink: &'a mut Sink) -> CollectFuture<'a> {
+        Box::pin(self.run(scrape, sink))
     }
 }

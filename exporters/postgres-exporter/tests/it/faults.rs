@@ -1,6 +1,6 @@
 //! What goes wrong in practice: the page comes in time, tells the truth, and holds all that is not affected.
 
-use exporter_testkit::{Error, Result, wait};
+use exporter_testkit::{Error, Result, fixture, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
 
@@ -36,6 +36,16 @@ fn wrong_logins() -> Result {
     );
     assert!(exporter.log().contains("password authentication failed") && !exporter.log().contains("hunter2"));
     assert_eq!(Exporter::start(&with("right"), &[])?.page()?.value("pg_up"), Some(1.0));
+    // A password in a file, beside a string without one.
+    let files = fixture::tree(&[("password", "right\n"), ("other", "wrong\n")])?;
+    let beside = |dsn: &str, file: &str| {
+        let file = files.path().join(file).display().to_string();
+        let exporter = Exporter::start_with(dsn, &[], &[("DATA_SOURCE_PASS_FILE", file)])?;
+        Ok::<_, exporter_testkit::Error>(exporter.page()?.value("pg_up"))
+    };
+    assert_eq!(beside(&server.dsn("watcher", "shop"), "password")?, Some(1.0));
+    assert_eq!(beside(&server.dsn("watcher", "shop"), "other")?, Some(0.0));
+    assert_eq!(beside(&with("right"), "other")?, Some(1.0), "what the string says comes first");
     Ok(())
 }
 
@@ -83,9 +93,13 @@ fn silent() -> Result {
     all(Signal::STOP)?;
     let silent = exporter.page();
     let again = exporter.page();
+    // A scraper that waits for less than the server is given hears it, too.
+    let fresh = Exporter::start(&server.dsn("watcher", "shop"), &[])?;
+    let hasty = fresh.get_with("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]);
     all(Signal::CONT)?;
     down(&silent?, "timeout");
     down(&again?, "timeout");
+    down(&hasty?, "timeout");
     exporter.until("the server to answer again", |page| page.value("pg_up") == Some(1.0))?;
     Ok(())
 }

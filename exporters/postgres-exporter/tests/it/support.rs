@@ -200,9 +200,13 @@ impl Exporter {
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Page> {
+        self.get_with(path, &[])
+    }
+
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<Page> {
         let begin = Instant::now();
         let url = format!("http://{}{path}", self.port.address());
-        let text = http::get(&url, &[])?.expect_status(200)?.text();
+        let text = http::get(&url, headers)?.expect_status(200)?.text();
         Ok(Page { text, took: begin.elapsed() })
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct Server {
     scrapes: u64,
     errors: u64,
     total: Duration,
+    /// What was told to the log last, while it lasts.
+    told: Option<Cause>,
 }
 
 /// Which of the collectors are due.
@@ -95,7 +97,7 @@ impl Source for Server {
 impl Server {
     pub(crate) fn new(config: Config, session: Session) -> Self {
         let ladder = latency::Ladder::default();
-        Self { config, session, ladder, scrapes: 0, errors: 0, total: Duration::ZERO }
+        Self { config, session, ladder, scrapes: 0, errors: 0, total: Duration::ZERO, told: None }
     }
 
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) {
@@ -179,6 +181,7 @@ impl Server {
         if trouble.is_none() && info.facts.is_loading {
             trouble = Some(Trouble::new(Cause::Loading, "the server reads its data set from disk"));
         }
+        self.tell(trouble.as_ref());
         if trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Auth) {
             // It talks to us, but not to such as us.
             sink.put(&UP, [], 0_u8);
@@ -240,7 +243,7 @@ impl Server {
 
     /// The server did not answer: that is data.
     fn down(&mut self, sink: &mut Sink, trouble: &Trouble, started: Instant) {
-        tracing::debug!(%trouble, "scrape failed");
+        self.tell(Some(trouble));
         if sink.begin(&SERVER) {
             sink.put(&UP, [], 0_u8);
             self.put_own(sink, Some(trouble), started);
@@ -248,6 +251,23 @@ impl Server {
         }
         for collector in [&LATENCY, &SLOWLOG, &CLIENTS] {
             sink.collector(collector, |_| Err(CollectError::no_data("the server did not answer")));
+        }
+    }
+
+    /// A line when something begins to go wrong or changes its cause, and one when it is over.
+    fn tell(&mut self, trouble: Option<&Trouble>) {
+        let cause = trouble.map(|trouble| trouble.cause);
+        if self.told == cause {
+            return;
+        }
+        self.told = cause;
+        match (self.session.configured(), trouble) {
+            (Some(server), Some(trouble)) => {
+                tracing::warn!(server, %trouble, "the server does not answer as it should");
+            }
+            (Some(server), None) => tracing::info!(server, "the server answers again"),
+            // Who names a server in a URL reads the page.
+            (None, _) => tracing::debug!(?cause, "asked for somebody"),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What can be wrong with a server, each with a real one: the page comes in time, and says what it is.
 
 use exporter_testkit::process::Process;
-use exporter_testkit::{Error, Result, ports, wait};
+use exporter_testkit::{Error, Result, http, ports, wait};
 use rustix::process::Signal;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Ours, REDIS_7, REDIS_8, Redis, WITH_OLD, certificates, run};
@@ -197,6 +198,53 @@ fn loading() -> Result {
     assert_eq!(page.value("redis_loading_dump_file"), Some(1.0), "{}", page.text);
     assert_eq!(page.value("redis_up"), Some(1.0));
     assert!(page.error().starts_with("loading: "), "{}", page.error());
+    Ok(())
+}
+
+/// A server that hangs costs some seconds, not the whole scrape, whatever the scrape would grant.
+#[test]
+fn a_server_that_hangs_is_given_up_long_before_a_usual_scrape_is() -> Result {
+    let server = Redis::start(REDIS_7, &[])?;
+    let ours = Ours::of(&server);
+    ours.page();
+    server.process.signal(Signal::STOP)?;
+    for connection in ["kept", "new"] {
+        let page = ours.page();
+        assert_eq!(page.value("redis_up"), Some(0.0));
+        assert!(page.took < Duration::from_secs(5), "{connection}: {:?}", page.took);
+    }
+    server.process.signal(Signal::CONT)
+}
+
+#[test]
+fn what_goes_wrong_is_told_once_and_when_it_is_over() -> Result {
+    let mut server = Redis::start(REDIS_7, &[])?;
+    let port = ports::free()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redis-exporter"));
+    command.arg(format!("--redis.addr=redis://u:hunter2@{}", server.port.address()));
+    command.arg("--redis.user=default").arg(format!("--web.listen-address={}", port.address()));
+    server.run("ACL SETUSER u on >hunter2 +@all ~*").unwrap();
+    let mut program = Process::spawn(&mut command)?;
+    let url = format!("http://{}/metrics", port.address());
+    program.wait_http(&url, wait::LONG)?;
+    let told = |program: &Process| program.stderr().matches("does not answer as it should").count();
+    server.process.stop()?;
+    for _ in 0..3 {
+        http::get(&url, &[])?.expect_status(200)?;
+    }
+    let line = program.wait_stderr_line("does not answer as it should", wait::LONG)?;
+    assert!(line.contains("level=warn") && line.contains("refused"), "{line}");
+    // The user is gone with the process: another cause, another line.
+    server.restart()?;
+    for _ in 0..3 {
+        http::get(&url, &[])?.expect_status(200)?;
+    }
+    program.wait_stderr_line("auth: ", wait::LONG)?;
+    assert_eq!(told(&program), 2, "{}", program.stderr());
+    server.run("ACL SETUSER u on >hunter2 +@all ~*").unwrap();
+    http::get(&url, &[])?.expect_status(200)?;
+    program.wait_stderr_line("the server answers again", wait::LONG)?;
+    assert!(!program.stderr().contains("hunter2"));
     Ok(())
 }
 

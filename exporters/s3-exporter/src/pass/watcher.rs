@@ -109,6 +109,11 @@ impl Watcher {
         Some(Duration::try_from_secs_f64(clock::now() - finished).unwrap_or_default())
     }
 
+    /// How the last pass ended.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.lock().last.is_some_and(|(success, _)| !success)
+    }
+
     fn end(&self, result: Result<Passed, Failure>, took: Duration) {
         let (bucket, prefix) = (&self.watching.bucket, &self.watching.prefix);
         let result = result.map(|passed| {

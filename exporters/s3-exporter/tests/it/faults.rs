@@ -1,7 +1,7 @@
 //! Each way in which a server can fail ends with a metric, in time, and the process goes on.
 
 use fake_s3::{FakeS3, Fault, When};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Ours, Page};
 
@@ -149,6 +149,18 @@ fn what_was_found_before_stays() {
     );
     server.heal();
     ours.page_with(&[(SUCCESS, 1.0)]);
+}
+
+#[test]
+fn a_pass_that_failed_does_not_wait_for_its_interval() {
+    let server = filled(10);
+    server.fail(Fault::AccessDenied);
+    let begun = Instant::now();
+    let ours = Ours::with_file(&server, "targets: [{bucket: b, interval: 40s}]");
+    ours.page_with(&[(SUCCESS, 0.0)]);
+    server.heal();
+    ours.page_with(&[(SUCCESS, 1.0), ("s3_objects", 10.0)]);
+    assert!(begun.elapsed() < Duration::from_secs(35), "{:?}", begun.elapsed());
 }
 
 #[test]
