@@ -93,7 +93,11 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
             return Err(ConfigError::new(format!("--{flag} is not supported: relabel in Prometheus")));
         }
     }
-    let Some(dsn) = dsn(settings)? else { return Ok(Vec::new()) };
+    let Some(dsn) = dsn(settings)? else {
+        queries::check(settings)?;
+        tracing::warn!("no server is named: only /probe answers; set --dsn or DATA_SOURCE_NAME");
+        return Ok(Vec::new());
+    };
     let connector = Connector { dsn, limits: limits(settings)?, policy: None, own_path: true };
     let mut specs = vec![of_server(settings, connector.clone())?];
     if pgbouncer::is_console(&connector.dsn) {

@@ -25,7 +25,7 @@ fn both_files_are_checked() {
         (vec![path("redis.yml")], Some("redis.yml: redis \"cache\": ")),
         (vec![path("listen.yml")], Some("listen.yml: node: listen: 9100: no port")),
         (
-            vec![path("good.yml"), "--web.listen-address=:70000".to_owned()],
+            vec![config("good.yml"), "--web.listen-address=:70000".to_owned()],
             Some("--web.listen-address=:70000"),
         ),
         (vec![config("good.yml"), web("bad-web.yml")], Some("basic_auth_users.alice")),

@@ -36,9 +36,7 @@ pub(crate) fn sources(settings: &Settings, connector: &Connector) -> Result<Vec<
     if path.is_empty() || !settings.enabled(&QUERIES) {
         return Ok(Vec::new());
     }
-    let failed = |error: String| ConfigError::new(format!("--extend.query-path={path}: {error}"));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let queries: Arc<[Query]> = file::parse(&text).map_err(|error| failed(error.to_string()))?.into();
+    let queries: Arc<[Query]> = read(path)?.into();
     let server: Option<Arc<str>> = config::server_label(settings, &connector.dsn)?.map(Into::into);
     let (connector, selection) = (Arc::new(connector.clone()), Selection::new(settings)?);
     Ok(vec![SourceSpec::new([&QUERIES], move || {
@@ -52,6 +50,20 @@ pub(crate) fn sources(settings: &Settings, connector: &Connector) -> Result<Vec<
             kept: BTreeMap::new(),
         }))
     })])
+}
+
+/// What `--extend.query-path` names can be used, whether there is a server yet or not.
+pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
+    match settings.text("extend.query-path") {
+        "" => Ok(()),
+        path => read(path).map(drop),
+    }
+}
+
+fn read(path: &str) -> Result<Vec<Query>, ConfigError> {
+    let failed = |error: String| ConfigError::new(format!("--extend.query-path={path}: {error}"));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    file::parse(&text).map_err(|error| failed(error.to_string()))
 }
 
 fn session(connector: &Arc<Connector>, database: String) -> Session {
@@ -137,7 +149,15 @@ impl Queries {
         }
         let started = Instant::now();
         let mut page = Page::new();
-        let result = ask(query, session, &server, self.server.as_deref(), &mut page).await;
+        let mut more = Vec::new();
+        if let Some(label) = self.server.as_deref() {
+            more.push(("server", label));
+        }
+        // Without it rows of two databases would be the same series, and one of them be lost.
+        if !query.only_first && (self.selection.discover || !query.databases.is_empty()) {
+            more.push(("datname", server.database.as_str()));
+        }
+        let result = ask(query, session, &server, &more, &mut page).await;
         page.put(&SUCCESS, [&query.name, &server.database], result.is_ok());
         page.put(&SECONDS, [&query.name, &server.database], started.elapsed().as_secs_f64());
         sink.append(&page);
@@ -152,7 +172,7 @@ async fn ask(
     query: &Query,
     session: &Session,
     server: &Server,
-    label: Option<&str>,
+    more: &[(&str, &str)],
     page: &mut Page,
 ) -> Result<(), String> {
     if let Some(extension) = &query.requires {
@@ -163,7 +183,7 @@ async fn ask(
     }
     let messages =
         session.text_rows(&query.sql, query.timeout).await.map_err(|trouble| trouble.to_string())?;
-    rows::put(query, &messages, server.version, label, page)
+    rows::put(query, &messages, server.version, more, page)
 }
 
 fn is_for(query: &Query, database: &str) -> bool {

@@ -5,12 +5,12 @@ use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::file::{Query, Usage};
 
-/// Puts what the rows say, with the `server` label where 0.19's is wanted; what cannot be read is told once, by column.
+/// Puts what the rows say, with `more` labels where no column has their name; what cannot be read is told once, by column.
 pub(super) fn put(
     query: &Query,
     messages: &[SimpleQueryMessage],
     version: i32,
-    server: Option<&str>,
+    more: &[(&str, &str)],
     page: &mut Page,
 ) -> Result<(), String> {
     let rows = first_result(messages);
@@ -24,9 +24,9 @@ pub(super) fn put(
         .filter(|(_, name)| query.columns.get(*name).is_some_and(|column| column.usage == Usage::Label))
         .collect();
     // A column of that name is the user's own.
-    let server = server.filter(|_| !labels.iter().any(|(_, name)| *name == "server"));
-    let server: Vec<(&str, &dyn LabelValue)> =
-        server.iter().map(|server| ("server", server as &dyn LabelValue)).collect();
+    let own = |added: &str| labels.iter().any(|(_, name)| *name == added);
+    let more = more.iter().filter(|(name, _)| !own(name));
+    let more: Vec<_> = more.map(|(name, value)| (*name, value as &dyn LabelValue)).collect();
     let mut bad = None;
     for (index, name) in names.iter().copied().enumerate() {
         let column = query.columns.get(name).filter(|column| column.versions.contain(version));
@@ -48,7 +48,7 @@ pub(super) fn put(
         for row in &rows {
             let values: Vec<&str> =
                 labels.iter().map(|(index, _)| row.get(*index).unwrap_or_default()).collect();
-            let set = || label_set(&labels, &values, &server);
+            let set = || label_set(&labels, &values, &more);
             let mut family =
                 page.foreign(&family, kind, help).map_err(|error| format!("{family}: {error}"))?;
             let text = row.get(index);
@@ -62,7 +62,7 @@ pub(super) fn put(
                 for (bound, value) in buckets {
                     let bound = bound_text(bound);
                     let le = [("le", &bound as &dyn LabelValue)];
-                    let _ = family.put("_bucket", label_set(&labels, &values, &server).chain(le), value);
+                    let _ = family.put("_bucket", label_set(&labels, &values, &more).chain(le), value);
                 }
                 let _ = family.put("_bucket", set().chain([("le", &"+Inf" as &dyn LabelValue)]), count);
                 let _ = family.put("_sum", set(), sum);

@@ -110,6 +110,34 @@ fn queries_of_the_peers_file() -> Result {
     Ok(())
 }
 
+#[test]
+fn rows_of_two_databases_are_told_apart() -> Result {
+    let server = bed()?;
+    server.sql("postgres", "CREATE DATABASE other")?;
+    let dir = TempDir::new()?;
+    let file = dir.write(
+        "queries.yaml",
+        "everywhere: {query: SELECT current_database() = 'shop' AS is_shop, metrics: [{is_shop: {usage: GAUGE}}]}\n\
+         once: {query: SELECT 1 AS one, master: true, metrics: [{one: {usage: GAUGE}}]}\n",
+    )?;
+    let file = format!("--extend.query-path={}", file.display());
+    let exporter = Exporter::start(&server.dsn("postgres", "shop"), &[&file, "--auto-discover-databases"])?;
+    let page = exporter
+        .until("both databases", |page| page.value("everywhere_is_shop{datname=\"other\"}") == Some(0.0))?;
+    assert_eq!(page.value("everywhere_is_shop{datname=\"shop\"}"), Some(1.0));
+    assert_eq!(page.value("once_one"), Some(1.0));
+    assert_eq!(page.find("exporter_series_dropped_total", &[]), None);
+    Ok(())
+}
+
+/// A file is looked at whether there is a server or not.
+#[test]
+fn a_wrong_file_is_refused_without_a_server() -> Result {
+    let error = Exporter::start("", &["--extend.query-path=/nope"]).err().map(|error| format!("{error:#}"));
+    assert!(error.as_ref().is_some_and(|error| error.contains("--extend.query-path=/nope")), "{error:?}");
+    Ok(())
+}
+
 /// What makes freshness dear or inexact is said, with the cure.
 #[test]
 fn freshness_without_an_index_or_commit_times() -> Result {
