@@ -11,14 +11,15 @@ fn the_impatient_leaves_and_the_patient_stays() {
     for kind in [Kind::Async, Kind::Blocking] {
         run(async {
             let (slow, gate) = source(kind, &BAD, Act::Slow(Duration::from_millis(2000)));
-            let (good, good_gate) = source(Kind::Blocking, &GOOD, Act::Value);
+            let (good, _) = source(Kind::Blocking, &GOOD, Act::Value);
             let registry = registry(vec![good, slow]);
             let (short, long) = tokio::join!(scrape(&registry, SHORT), scrape(&registry, LONG));
             assert!(!short.success("bad") && short.success("good"), "{}", short.page);
             assert!(short.took < Duration::from_millis(1500), "{:?}", short.took);
             assert!(long.success("bad") && long.has("test_value{source=\"bad\"} 1"), "{}", long.page);
             assert!(long.took < Duration::from_secs(4), "{:?}", long.took);
-            assert_eq!((gate.started(), good_gate.started()), (1, 1));
+            // The good one may be over before the second scrape comes, and run again for it.
+            assert_eq!(gate.started(), 1);
         });
     }
 }

@@ -98,6 +98,8 @@ fn two_machines_with_one_file_are_told_apart() {
     let config = TWO_BOXES.replace("ONE", &one).replace("OTHER", &other);
     let mut prometheus = Prometheus::start(&config, &[], LIMIT).unwrap();
     prometheus.wait_targets_up(8, LIMIT).unwrap();
+    // A target is up a moment before its series can be asked for.
+    prometheus.wait_query("count(up == 1) == 8", LIMIT).unwrap();
     let up = prometheus.wait_query("up == 1", LIMIT).unwrap();
     let labels = ["job", "instance", "host", "system", "env"];
     let found: BTreeSet<_> =
