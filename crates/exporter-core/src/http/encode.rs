@@ -27,7 +27,11 @@ impl Encoder {
             Bytes::copy_from_slice(&self.zipped)
         } else {
             write(&mut self.assembly, &mut self.text);
-            Bytes::copy_from_slice(&self.text)
+            // A large page twice would be memory that no scrape with compression needs.
+            match self.text.len() > KEEP {
+                true => std::mem::take(&mut self.text).into(),
+                false => Bytes::copy_from_slice(&self.text),
+            }
         };
         self.shrink();
         body
@@ -50,7 +54,7 @@ mod tests {
     #[test]
     fn compresses_again_and_again() {
         let mut encoder = Encoder::default();
-        for length in [0, 10, 100_000] {
+        for length in [0, 10, 2 * KEEP, 100_000] {
             let page: Vec<u8> = (0..length).map(|i| b"abc 123\n"[i % 8]).collect();
             let plain = encoder.encode(false, |_, out| out.text().extend_from_slice(&page));
             let body = encoder.encode(true, |_, out| out.text().extend_from_slice(&page));

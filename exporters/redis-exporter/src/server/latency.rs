@@ -60,8 +60,15 @@ impl Ladder {
     /// Puts one histogram a command; sums come from the statistics of INFO.
     pub(super) fn put(&mut self, page: &mut Page, reply: &Value, mut totals: Totals<'_>) {
         for (_, histogram) in reply::pairs(reply) {
+            // Both rise, so what is there already is found by going along.
+            let mut at = 0;
             for (bound, _) in buckets(histogram) {
-                self.include(bound);
+                while self.bounds.get(at).is_some_and(|own| *own < bound) {
+                    at += 1;
+                }
+                if self.bounds.get(at) != Some(&bound) {
+                    self.include(bound);
+                }
             }
         }
         for (command, histogram) in reply::pairs(reply) {
