@@ -1,6 +1,7 @@
 //! The lines of both formats.
 
 use crate::assembly::{Form, Format};
+use crate::label::escape_each;
 use crate::page::{Part, Sample};
 use crate::value::{write_openmetrics_value, write_value};
 
@@ -31,17 +32,7 @@ pub(crate) fn sample(name: &[u8], format: Format, sample: &Sample, labels: &[u8]
     out.push(b'\n');
 }
 
-fn help(mut text: &[u8], format: Format, out: &mut Vec<u8>) {
-    // In text a quote stands for itself: the search is for a backslash twice then.
-    let quote = if format == Format::OpenMetrics { b'"' } else { b'\\' };
-    while let Some(at) = memchr::memchr3(b'\\', b'\n', quote, text) {
-        out.extend_from_slice(&text[..at]);
-        out.extend_from_slice(match text[at] {
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            _ => b"\\\"",
-        });
-        text = &text[at + 1..];
-    }
-    out.extend_from_slice(text);
+fn help(text: &[u8], format: Format, out: &mut Vec<u8>) {
+    // In text a quote stands for itself.
+    escape_each(text, if format == Format::OpenMetrics { b'"' } else { b'\\' }, out);
 }

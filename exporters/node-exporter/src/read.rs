@@ -1,7 +1,7 @@
 //! Reading small kernel files into one buffer that is used again.
 //!
-//! Files of procfs stay open: opening one costs as much as a small one's text, and the kernel's own buffer, which begins
-//! with a page, need not grow again at each scrape, which it does by making the whole text anew.
+//! Files of procfs stay open: opening and closing was a tenth of a scrape, and the kernel's own buffer, which begins with a
+//! page, need not grow again at each scrape, which it does by making the whole text anew.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -195,7 +195,7 @@ impl Assembly {
             }
         }
         // Most pages are made like the one before: what was in order then mostly is now, which the sort finds out by one
-        // comparison a family instead of ten. Of a node's page that is a sixth of the assembly.
+        // comparison a family instead of ten.
         if same != count || count != self.order.len() {
             self.found.truncate(count);
             if crate::memory::clear(&mut self.order, &mut self.recent) {

@@ -1,8 +1,7 @@
 //! Names that `/etc/hosts` knows, see hosts(5).
 //!
 //! The system's resolver answers them too, but only on a thread of its own: for a probe of `localhost`, which is what an
-//! exporter beside its application is for, waking that and its reading of five files cost half as much as the rest of the
-//! probe. What is not in the file is the resolver's.
+//! exporter beside its application is for, that was a twelfth of an https probe's processor time. What is not in the file is the resolver's.
 
 use std::net::IpAddr;
 use std::path::Path;
