@@ -32,6 +32,8 @@ pub(crate) enum Act {
     NoData,
     /// Commits `test_up 1`, then panics.
     Panic,
+    /// The same, and once more when it is dropped.
+    PanicTwice,
     /// Takes this long.
     Slow(Duration),
     /// Never returns. A blocking one hangs its thread, as a system call would, until the gate opens.
@@ -81,7 +83,7 @@ impl Acting {
                 Err(CollectError::failed("target says no"))
             }
             Act::NoData => Err(CollectError::no_data("no such hardware")),
-            Act::Panic => {
+            Act::Panic | Act::PanicTwice => {
                 sink.put(&UP, [&self.name], 1_u64);
                 sink.commit();
                 sink.put(&VALUE, [&self.name], 1_u64);
@@ -92,6 +94,14 @@ impl Acting {
                 sink.put(&VALUE, [&self.name], 1_u64);
                 Ok(())
             }
+        }
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        if matches!(self.act, Act::PanicTwice) && self.gate.started() > 0 && !std::thread::panicking() {
+            std::panic::resume_unwind(Box::new("as planned, again"));
         }
     }
 }
