@@ -165,6 +165,15 @@ impl Slot {
         self.count_lost(&mut self.lock(), run);
     }
 
+    /// Looks at what the last run that ended has left, where it is still there.
+    pub(crate) fn last<T>(&self, look: impl FnOnce(&[Part]) -> T) -> Option<T> {
+        let run = match &*self.lock() {
+            Inner { state: State::Idle { spare, .. }, .. } if !self.spec.keeps() => Some(spare.clone()),
+            inner => inner.kept.clone(),
+        };
+        run.map(|run| look(&run.parts()))
+    }
+
     /// Ends an asynchronous run: nobody will ask for it any more.
     pub(crate) fn abandon(&self) {
         if let State::Running { abort: Some(abort), .. } = &self.lock().state {

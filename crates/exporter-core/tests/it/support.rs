@@ -27,6 +27,8 @@ const fn collector(name: &'static str) -> Collector {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     Value,
+    /// Puts `test_up 0`, and is content.
+    Down,
     /// Commits `test_up 0`, puts a value, then fails.
     FailAfterCommit,
     NoData,
@@ -81,6 +83,10 @@ impl Acting {
                 sink.commit();
                 sink.put(&VALUE, [&self.name], 1_u64);
                 Err(CollectError::failed("target says no"))
+            }
+            Act::Down => {
+                sink.put(&UP, [&self.name], 0_u64);
+                Ok(())
             }
             Act::NoData => Err(CollectError::no_data("no such hardware")),
             Act::Panic | Act::PanicTwice => {
