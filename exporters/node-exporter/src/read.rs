@@ -164,8 +164,14 @@ fn fill(buffer: &mut Vec<u8>, file: &File, last: usize) -> io::Result<usize> {
 }
 
 /// Other files may be replaced under their name, and what a file of another kernel part keeps busy is not known.
+#[cfg(target_os = "linux")]
 fn is_procfs(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == rustix::fs::PROC_SUPER_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_procfs(_: &File) -> bool {
+    false
 }
 
 /// The names in a directory, sorted; `None` if there is no such directory.

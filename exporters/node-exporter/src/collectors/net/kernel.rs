@@ -30,6 +30,8 @@ pub(super) struct Kernel {
     reader: Reader,
     classes: PathBuf,
     facts: HashMap<u64, Facts>,
+    /// Whether addresses are asked for.
+    addresses: bool,
 }
 
 /// What netlink does not tell, and what does not change while name and address stay.
@@ -50,6 +52,7 @@ impl Kernel {
             reader: Reader::new(),
             classes: context.sys("class/net"),
             facts: HashMap::new(),
+            addresses: context.settings.switch("collector.netdev.address-info"),
         }
     }
 
@@ -59,6 +62,9 @@ impl Kernel {
     }
 
     pub(super) fn put_addresses(&mut self, links: &[Link], sink: &mut Sink) -> Result<(), CollectError> {
+        if !self.addresses {
+            return Ok(());
+        }
         address::put(self.netlink.dump(RTM_GETADDR, &[0; address::HEADER])?, links, sink);
         Ok(())
     }
