@@ -1,4 +1,4 @@
-//! TCP sockets by state: a dump of inet_diag on the host itself, `/proc/net/tcp` where `/proc` is mounted elsewhere.
+//! TCP sockets by state: a dump of inet_diag in the host's network, `/proc/net/tcp` of a mounted `/proc` in another one.
 //!
 //! Either way the kernel walks its whole table of connections, which is sized by the host's memory. The dump asks for both
 //! families in one walk, and leaves out the state of sockets that are bound and no more: for those the kernel would walk
@@ -103,7 +103,7 @@ impl States {
         Ok(Self {
             limit: context.settings.number(MAX_SOCKETS)?,
             files: ["tcp", "tcp6"].map(|file| context.proc_net(file)),
-            netlink: (!context.in_container()).then(|| Netlink::new(Some(SOCK_DIAG))),
+            netlink: context.shares_network().then(|| Netlink::new(Some(SOCK_DIAG))),
             reader: Reader::short(),
             always: context.settings.is_set("collector.tcpstat"),
             last: None,
