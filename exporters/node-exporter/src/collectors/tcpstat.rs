@@ -1,4 +1,4 @@
-//! TCP sockets by state: a dump of inet_diag on the host itself, `/proc/net/tcp` where `/proc` is mounted elsewhere.
+//! TCP sockets by state: a dump of inet_diag in the host's network, `/proc/net/tcp` of a mounted `/proc` in another one.
 //!
 //! Either way the kernel walks its whole table of connections, which is sized by the host's memory. The dump asks for both
 //! families in one walk, and leaves out the state of sockets that are bound and no more: for those the kernel would walk
@@ -69,7 +69,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let limit: u64 = context.settings.number(MAX_SOCKETS)?;
     let sockstat = ["sockstat", "sockstat6"].map(|file| context.proc_net(file));
     let files = ["tcp", "tcp6"].map(|file| context.proc_net(file));
-    let mut netlink = (!context.in_container()).then(|| Netlink::new(Some(SOCK_DIAG)));
+    let mut netlink = context.shares_network().then(|| Netlink::new(Some(SOCK_DIAG)));
     let mut reader = Reader::new();
     Ok(source::custom(move |sink| {
         let sockets: u64 = sockstat.iter().map(|path| reader.read(path).map_or(0, sockets)).sum();

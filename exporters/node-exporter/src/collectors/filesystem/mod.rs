@@ -111,8 +111,12 @@ struct Filesystem {
 /// Which mount points and types are reported.
 pub(super) fn filters(settings: &Settings) -> Result<(Filter, Filter), ConfigError> {
     Ok((
-        Filter::renamed(settings, MOUNT_POINTS_INCLUDE, MOUNT_POINTS_EXCLUDE, OLD_MOUNT_POINTS)?,
-        Filter::renamed(settings, TYPES_INCLUDE, TYPES_EXCLUDE, OLD_TYPES)?,
+        Filter::renamed(
+            settings,
+            [MOUNT_POINTS_INCLUDE, MOUNT_POINTS_EXCLUDE],
+            [None, Some(OLD_MOUNT_POINTS)],
+        )?,
+        Filter::renamed(settings, [TYPES_INCLUDE, TYPES_EXCLUDE], [None, Some(OLD_TYPES)])?,
     ))
 }
 

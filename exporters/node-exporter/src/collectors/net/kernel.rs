@@ -180,15 +180,9 @@ fn operstate(state: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::testing::{attribute, message};
 
-    fn attribute(kind: u16, value: &[u8], out: &mut Vec<u8>) {
-        out.extend((value.len() as u16 + 4).to_ne_bytes());
-        out.extend(kind.to_ne_bytes());
-        out.extend(value);
-        out.resize(out.len().next_multiple_of(4), 0);
-    }
-
-    fn message(flags: u32, attributes: &[(u16, &[u8])]) -> Vec<u8> {
+    fn link_message(flags: u32, attributes: &[(u16, &[u8])]) -> Vec<u8> {
         let mut body = vec![0, 0];
         body.extend(1_u16.to_ne_bytes());
         body.extend(7_u32.to_ne_bytes());
@@ -197,17 +191,13 @@ mod tests {
         for (kind, value) in attributes {
             attribute(*kind, value, &mut body);
         }
-        let mut message = (body.len() as u32 + 16).to_ne_bytes().to_vec();
-        message.extend(RTM_NEWLINK.to_ne_bytes());
-        message.extend([0; 10]);
-        message.extend(body);
-        message
+        message(RTM_NEWLINK, &body)
     }
 
     #[test]
     fn an_interface_that_is_up() {
         let stats: Vec<u8> = (1..=24_u64).flat_map(u64::to_ne_bytes).collect();
-        let answer = message(
+        let answer = link_message(
             IFF_UP | IFF_RUNNING | IFF_LOWER_UP | 0x2,
             &[
                 (3, b"eth0\0"),
@@ -229,17 +219,17 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_while_it_is_down_is_left_out() {
-        let links = parse(&message(0x82, &[(3, b"ifb0\0"), (33, &[1]), (16, &[2]), (23, &[0; 8 * 23])]));
+        let links = parse(&link_message(0x82, &[(3, b"ifb0\0"), (33, &[1]), (16, &[2]), (23, &[0; 8 * 23])]));
         assert_eq!((links[0].carrier, links[0].dormant, links[0].link), (None, None, Some(7)));
         assert_eq!(links[0].stats.unwrap().known, 23);
     }
 
     #[test]
     fn cut_answers_do_no_harm() {
-        let answer = message(1, &[(3, b"eth0\0"), (16, &[6]), (23, &[0; 200])]);
+        let answer = link_message(1, &[(3, b"eth0\0"), (16, &[6]), (23, &[0; 200])]);
         for cut in 0..answer.len() {
             assert!(parse(&answer[..cut]).is_empty());
         }
-        assert!(parse(&message(1, &[])).is_empty());
+        assert!(parse(&link_message(1, &[])).is_empty());
     }
 }
