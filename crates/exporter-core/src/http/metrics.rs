@@ -161,7 +161,8 @@ impl App {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         // Soon and then now and again: buffers find their sizes early, but who asks, and how, may change later.
         let pages = self.pages.fetch_add(1, Ordering::Relaxed);
-        if (pages >= SETTLED && pages.is_power_of_two()) || (pages > 0 && pages.is_multiple_of(NOW_AND_AGAIN)) {
+        if (pages >= SETTLED && pages.is_power_of_two()) || (pages > 0 && pages.is_multiple_of(NOW_AND_AGAIN))
+        {
             memory::give_back();
         }
         self.unsent.counted(encoder.encode(gzip, write))

@@ -31,7 +31,8 @@ fn a_full_pipe_costs_log_lines_and_no_scrape() {
     };
     assert_eq!(wait::until("the first page", LIMIT, lost).unwrap(), 0.0);
     // Each is a line of debug; a pipe takes 64 kB.
-    let garbage = || TcpStream::connect(port.address()).and_then(|mut stream| stream.write_all(b"\0\0\r\n\r\n"));
+    let garbage =
+        || TcpStream::connect(port.address()).and_then(|mut stream| stream.write_all(b"\0\0\r\n\r\n"));
     wait::until("the pipe to be full", LIMIT, || {
         (0..100).try_for_each(|_| garbage())?;
         if lost()? > 0.0 { Ok(()) } else { Err(Error::new("it takes more lines")) }

@@ -75,7 +75,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if options.name == "composed" {
         let ours = match &options.binary {
             Some(_) => binary(options, "exporters")?,
-            None => build(&["--package", "exporters", "--example", "with_your_own"])?.join("examples/with_your_own"),
+            None => build(&["--package", "exporters", "--example", "with_your_own"])?
+                .join("examples/with_your_own"),
         };
         return composed::run(&ours, options.scrapes);
     }
