@@ -1,7 +1,8 @@
 //! Log lines on standard error, as logfmt (as the peers do) or JSON.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{StderrLock, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -49,7 +50,7 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
         }
     };
     // A program sets its subscriber once; in tests several may try.
-    let _ = tracing::subscriber::set_global_default(Stderr { level, format });
+    let _ = tracing::subscriber::set_global_default(Stderr { level, format, lost: AtomicU64::new(0) });
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     Ok(())
 }
@@ -58,6 +59,28 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
 struct Stderr {
     level: Level,
     format: LogFormat,
+    /// Lines that standard error did not take.
+    lost: AtomicU64,
+}
+
+/// Lines that were not written because nobody reads standard error.
+pub(crate) fn lost() -> u64 {
+    tracing::dispatcher::get_default(|dispatch| {
+        dispatch.downcast_ref().map_or(0, |stderr: &Stderr| stderr.lost.load(Ordering::Relaxed))
+    })
+}
+
+/// Whether standard error takes a line now. What reads it may hang, and the thread that logs is the one that answers.
+#[cfg(unix)]
+fn takes_a_line(stderr: &StderrLock<'_>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut files = [PollFd::new(stderr, PollFlags::OUT)];
+    poll(&mut files, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn takes_a_line(_: &StderrLock<'_>) -> bool {
+    true
 }
 
 impl Subscriber for Stderr {
@@ -91,8 +114,13 @@ impl Subscriber for Stderr {
         event.record(&mut message);
         line.text("msg", &message.0);
         event.record(&mut line);
-        // There is nobody left to tell when standard error is gone.
-        let _ = std::io::stderr().lock().write_all(line.finish().as_bytes());
+        let mut stderr = std::io::stderr().lock();
+        if takes_a_line(&stderr) {
+            // There is nobody left to tell when standard error is gone.
+            let _ = stderr.write_all(line.finish().as_bytes());
+        } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -128,7 +156,8 @@ impl Line {
     fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
-        if self.format == LogFormat::Logfmt && !value.is_empty() && value.chars().all(plain) {
+        let is_short = (1..LONGEST_VALUE).contains(&value.len());
+        if self.format == LogFormat::Logfmt && is_short && value.chars().all(plain) {
             self.text.push_str(value);
         } else {
             quote(value, &mut self.text);
@@ -172,9 +201,17 @@ impl Visit for Line {
     }
 }
 
+/// Bytes of a value; a line is to fit into the 4,096 that a pipe takes as one piece.
+const LONGEST_VALUE: usize = 1500;
+
 fn quote(value: &str, out: &mut String) {
     out.push('"');
+    let most = out.len() + LONGEST_VALUE;
     for c in value.chars() {
+        if out.len() > most {
+            out.push('…');
+            break;
+        }
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -215,6 +252,17 @@ mod tests {
             (1_795_206_896, "2026-11-20T20:34:56.000Z"),
         ] {
             assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        for format in [LogFormat::Logfmt, LogFormat::Json] {
+            let mut line = Line::new(format);
+            line.text("msg", &"\u{1}ä".repeat(1000));
+            line.text("error", &"a".repeat(5000));
+            let text = line.finish();
+            assert!((3000..3100).contains(&text.len()) && text.matches("…\"").count() == 2, "{text}");
         }
     }
 

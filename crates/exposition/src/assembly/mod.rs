@@ -9,7 +9,7 @@ mod seen;
 
 use crate::family::Kind;
 use crate::page::{Page, Part, Sample};
-use crate::write;
+use crate::write::{self, Lines};
 pub(crate) use names::Form;
 use seen::{Check, Seen};
 
@@ -266,6 +266,7 @@ impl Block<'_, '_> {
             runs.all(|(page, run)| seen::only_counts(page, run))
         };
         let mut tally = Tally::default();
+        let mut lines = Lines::new(family.name, format);
         for entry in self.entries {
             if !same_kind(entry.kind(pages), family.kind) {
                 tally.conflict += entry.samples(pages);
@@ -273,9 +274,9 @@ impl Block<'_, '_> {
             }
             for run in entry.page(pages).runs_of(entry.family as usize) {
                 if is_metric {
-                    self.metrics((entry.page, only_counts), family.name, run, &mut check, &mut tally);
+                    self.metrics((entry.page, only_counts), &mut lines, run, &mut check, &mut tally);
                 } else {
-                    self.samples(entry.page, family.name, run, &mut check, &mut tally);
+                    self.samples(entry.page, &mut lines, run, &mut check, &mut tally);
                 }
             }
         }
@@ -286,14 +287,21 @@ impl Block<'_, '_> {
         written.drop(family.name, Reason::TypeConflict, tally.conflict);
     }
 
-    fn samples(&mut self, page: u32, name: &[u8], run: &[Sample], check: &mut Check<'_>, tally: &mut Tally) {
+    fn samples(
+        &mut self,
+        page: u32,
+        lines: &mut Lines<'_>,
+        run: &[Sample],
+        check: &mut Check<'_>,
+        tally: &mut Tally,
+    ) {
         for (at, sample) in run.iter().enumerate() {
             if tally.written == self.options.family_cap {
                 // Beyond the cap nobody looks for duplicates.
                 tally.cap += run.len() - at;
                 return;
             }
-            self.sample(page, name, sample, check.is_first(page, sample), tally);
+            self.sample(page, lines, sample, check.is_first(page, sample), tally);
         }
     }
 
@@ -301,7 +309,7 @@ impl Block<'_, '_> {
     fn metrics(
         &mut self,
         (page, only_counts): (u32, bool),
-        name: &[u8],
+        lines: &mut Lines<'_>,
         run: &[Sample],
         check: &mut Check<'_>,
         tally: &mut Tally,
@@ -316,16 +324,15 @@ impl Block<'_, '_> {
             } else {
                 for sample in metric {
                     let first = only_counts || ends(sample) || check.is_first(page, sample);
-                    self.sample(page, name, sample, first, tally);
+                    self.sample(page, lines, sample, first, tally);
                 }
             }
         }
     }
 
-    fn sample(&mut self, page: u32, name: &[u8], sample: &Sample, first: bool, tally: &mut Tally) {
+    fn sample(&mut self, page: u32, lines: &mut Lines<'_>, sample: &Sample, first: bool, tally: &mut Tally) {
         if first {
-            let labels = self.pages[page as usize].text_of(sample.labels);
-            write::sample(name, self.options.format, sample, labels, self.out);
+            lines.write((page, self.pages[page as usize]), sample, self.out);
             tally.written += 1;
         } else {
             tally.duplicate += 1;

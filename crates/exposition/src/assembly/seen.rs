@@ -21,16 +21,22 @@ fn is_regular(page: &Page, metric: &[Sample]) -> bool {
     let Some((count, others)) = metric.split_last().filter(|(count, _)| count.part == Part::Count) else {
         return false;
     };
-    let common = page.text_of(count.labels);
+    let common = page.common_text(count.labels);
     // Without the end, and with what stands before the name of the bound.
     let (stem, next) = match common.strip_suffix(END) {
         Some(stem) => (stem, &b"\","[..]),
         None => (&b""[..], &b"{"[..]),
     };
     let mut last: &[u8] = b"";
+    let mut last_value = f64::NEG_INFINITY;
     let mut sums = 0;
     others.iter().all(|sample| {
-        let text = page.text_of(sample.labels);
+        if let Some((value, _)) = page.bound_of(sample.labels) {
+            let rises = last_value < value && last.is_empty() && sample.labels.is_beside(count.labels);
+            last_value = value;
+            return rises;
+        }
+        let text = page.common_text(sample.labels);
         if sample.part == Part::Sum {
             sums += 1;
             return sums == 1 && text == common;
@@ -115,7 +121,7 @@ impl Seen {
     fn insert(&mut self, pages: &[&Page], place: Place, mixed: bool) -> bool {
         let text = |place: &Place| {
             let text = pages[place.page as usize].text_of(place.labels);
-            if mixed { Cow::Owned(sorted(text)) } else { Cow::Borrowed(text) }
+            if mixed { Cow::Owned(sorted(&text)) } else { text }
         };
         let hash = |place: &Place| {
             let mut hasher = self.hasher.build_hasher();
@@ -139,7 +145,7 @@ impl Check<'_> {
     pub(super) fn is_first(&mut self, page: u32, sample: &Sample) -> bool {
         let place = Place { page, labels: sample.labels, part: sample.part };
         if let Some(asked) = self.rising {
-            let text = self.pages[page as usize].text_of(sample.labels);
+            let text = self.pages[page as usize].common_text(sample.labels);
             if asked == 0 || (self.last.len(), self.last) < (text.len(), text) {
                 self.last = text;
                 self.rising = Some(asked + 1);
@@ -169,7 +175,11 @@ fn is_mixed(pages: &[&Page], entries: &[Entry]) -> bool {
     let names = |entry: &Entry| {
         let page = entry.page(pages);
         let first = page.runs_of(entry.family as usize).flatten().next();
-        first.map(|sample| labels(page.text_of(sample.labels)).map(name)).into_iter().flatten()
+        let all = first.map(|sample| {
+            let bound = page.bound_of(sample.labels).map(|(_, text)| text);
+            labels(page.common_text(sample.labels)).chain(bound).map(name)
+        });
+        all.into_iter().flatten()
     };
     let differ = |entry: &Entry| !names(entry).eq(names(&entries[0]));
     entries.iter().any(differ) && !entries.iter().all(|entry| names(entry).is_sorted())

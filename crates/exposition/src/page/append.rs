@@ -1,6 +1,6 @@
 //! Appending one page to another.
 
-use super::{FamilyRef, Page, Sample, Span};
+use super::{FamilyRef, LabelText, Page, Sample, Span, bounds};
 
 impl Page {
     /// Appends all of `other`, e.g. what was filled since the last commit.
@@ -13,6 +13,11 @@ impl Page {
         let text = self.text.len() as u32;
         let moved = |span: Span| Span { at: span.at + text, len: span.len };
         self.text.extend_from_slice(&other.text);
+        let bound = self.bounds.append(&other.bounds, text);
+        let labels = |labels: LabelText| LabelText {
+            common: moved(labels.common),
+            bound: bounds::moved(labels.bound, bound),
+        };
         for (at, run) in other.runs.iter().enumerate() {
             self.open_moved(match other.families[run.family as usize].family {
                 FamilyRef::Named { name, help, kind, dynamic } => {
@@ -22,7 +27,7 @@ impl Page {
             });
             self.begin_run();
             let samples = other.run(at).iter();
-            self.samples.extend(samples.map(|sample| Sample { labels: moved(sample.labels), ..*sample }));
+            self.samples.extend(samples.map(|sample| Sample { labels: labels(sample.labels), ..*sample }));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Labels that many samples of one page carry: a container has fifty samples with the same eight labels, whose text then
 //! stands on the page once.
 
-use super::{END, Page, Part, Span};
+use super::{END, LabelText, Page, Part, Span};
 use crate::family::{Family, is_label_name};
 use crate::label::LabelValue;
 use crate::page::ForeignError;
@@ -98,7 +98,7 @@ impl Page {
     ) {
         if self.holds(&set) {
             self.open_declared(family.desc());
-            self.put_open(set.text, Part::Plain, value.to_f64());
+            self.put_open(LabelText::plain(set.text), Part::Plain, value.to_f64());
         } else {
             self.refused += 1;
         }

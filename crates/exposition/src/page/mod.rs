@@ -6,17 +6,20 @@
 //! again stops allocating.
 
 mod append;
+mod bounds;
 mod families;
 mod foreign;
 mod label_set;
 mod samples;
 
 use hashbrown::HashTable;
+use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 
 use crate::family::{Desc, Dynamic, Family, Kind};
 use crate::label::LabelValue;
 use crate::value::SampleValue;
+use bounds::Bounds;
 pub use foreign::{ForeignError, ForeignFamily};
 pub use label_set::{LabelSet, Labels};
 
@@ -39,6 +42,7 @@ pub struct Page {
     hasher: foldhash::quality::RandomState,
     runs: Vec<Run>,
     samples: Vec<Sample>,
+    bounds: Bounds,
     refused: u64,
     /// The family to which the next sample belongs; none where the page is full.
     open: u32,
@@ -76,13 +80,13 @@ struct Run {
     next: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Span {
     at: u32,
     len: u32,
 }
 
-/// One value with its label text, e.g. `{device="eth0",mode="x"} `: all that is between name and value.
+/// One value with its label text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) labels: LabelText,
@@ -90,8 +94,25 @@ pub(crate) struct Sample {
     pub(crate) part: Part,
 }
 
-/// Where a sample's label text is.
-pub(crate) type LabelText = Span;
+/// Where a sample's label text is, e.g. `{device="eth0",mode="x"} `: all that is between name and value. A bound stands apart
+/// from the labels before it, which its whole histogram has, as other histograms have the bound.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LabelText {
+    common: Span,
+    /// Its place among the bounds of the page, if there is one.
+    bound: u32,
+}
+
+impl LabelText {
+    fn plain(common: Span) -> Self {
+        Self { common, bound: NONE }
+    }
+
+    /// Whether these are of one histogram or summary, so that they differ by their bounds at most.
+    pub(crate) fn is_beside(self, other: LabelText) -> bool {
+        self.common == other.common
+    }
+}
 
 /// Which line of its family a sample is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -152,6 +173,7 @@ impl Default for Page {
             hasher,
             runs: Vec::new(),
             samples: Vec::new(),
+            bounds: Bounds::default(),
             refused: 0,
             open: NONE,
             recent: Recent::default(),
@@ -175,6 +197,7 @@ impl Page {
             self.by_hash = HashTable::new();
         }
         self.by_hash.clear();
+        self.bounds.clear();
         self.refused = 0;
         self.open = NONE;
         self.fill = self.fill.wrapping_add(1);
@@ -294,8 +317,33 @@ impl Page {
         &self.samples[self.runs[at].first as usize..end]
     }
 
-    pub(crate) fn text_of(&self, labels: LabelText) -> &[u8] {
-        self.bytes(labels)
+    pub(crate) fn text_of(&self, labels: LabelText) -> Cow<'_, [u8]> {
+        match self.bound_of(labels) {
+            None => Cow::Borrowed(self.bytes(labels.common)),
+            Some((_, bound)) => {
+                let [labels, next] = self.stem(labels);
+                Cow::Owned([labels, next, bound].concat())
+            }
+        }
+    }
+
+    /// The same without a bound.
+    pub(crate) fn common_text(&self, labels: LabelText) -> &[u8] {
+        self.bytes(labels.common)
+    }
+
+    /// The bound and what is written of it, e.g. `le="16"} `.
+    pub(crate) fn bound_of(&self, labels: LabelText) -> Option<(f64, &[u8])> {
+        let (value, text) = self.bounds.get(labels.bound)?;
+        Some((value, self.bytes(text)))
+    }
+
+    /// What stands before a bound, e.g. `{device="eth0",`, in two pieces.
+    pub(crate) fn stem(&self, labels: LabelText) -> [&[u8]; 2] {
+        match self.bytes(labels.common).strip_suffix(END) {
+            Some(labels) => [labels, b"\","],
+            None => [b"", b"{"],
+        }
     }
 
     fn span_from(&self, start: usize) -> Span {

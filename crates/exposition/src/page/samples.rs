@@ -19,11 +19,11 @@ impl Page {
     }
 
     /// Puts a histogram or a summary: `bounds` are pairs of bound and value. The labels they have in common are written
-    /// once, sum and count share them.
+    /// once.
     pub(super) fn metric(
         &mut self,
         labels: (&[&str], &[&dyn LabelValue]),
-        bound_name: &str,
+        bound_name: &'static str,
         bounds: impl Iterator<Item = (f64, f64)>,
         part: Part,
         (sum, count): (f64, f64),
@@ -33,24 +33,38 @@ impl Page {
             self.label_name(at == 0, name);
             label.write_escaped(&mut self.text);
         }
-        let end = self.text.len();
-        let bare = labels.0.is_empty();
-        self.text.extend_from_slice(if bare { b" " } else { END });
+        self.text.extend_from_slice(if labels.0.is_empty() { b" " } else { END });
         if self.open == NONE || self.text.len() > self.max_text {
             self.text.truncate(start);
             self.refused += bounds.count() as u64 + 2;
             return;
         }
-        let common = self.span_from(start);
-        for (bound, value) in bounds {
-            let from = self.text.len();
-            self.text.extend_from_within(start..end);
-            self.label_name(bare, bound_name);
-            write_value(bound, &mut self.text);
-            self.finish(from, false, part, value);
+        let common = LabelText::plain(self.span_from(start));
+        for (value, below) in bounds {
+            match self.bound(bound_name, value) {
+                Some(bound) => self.put_open(LabelText { bound, ..common }, part, below),
+                None => self.refused += 1,
+            }
         }
         self.put_open(common, Part::Sum, sum);
         self.put_open(common, Part::Count, count);
+    }
+
+    /// The place of a bound, whose text is written if it does not stand on the page yet; none where the page is full.
+    fn bound(&mut self, name: &'static str, value: f64) -> Option<u32> {
+        if let Some(known) = self.bounds.find(name, value) {
+            return Some(known);
+        }
+        let start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b"=\"");
+        write_value(value, &mut self.text);
+        self.text.extend_from_slice(END);
+        if self.text.len() > self.max_text {
+            self.text.truncate(start);
+            return None;
+        }
+        Some(self.bounds.add(name, value, self.span_from(start)))
     }
 
     /// What stands before a label value: the end of the one before it and the name.
@@ -68,7 +82,7 @@ impl Page {
             self.refused += 1;
             return;
         }
-        self.put_open(self.span_from(start), part, value);
+        self.put_open(LabelText::plain(self.span_from(start)), part, value);
     }
 
     /// Puts a sample of the open family, whose label text stands on the page.

@@ -172,3 +172,53 @@ fn memory_is_given_back_after_a_while() {
     });
     assert!((5..60).contains(&clears.count()));
 }
+
+static LATENCY: Family<1> = Family::new(Kind::Histogram, "h", "H.", &["x"]);
+static QUANTILES: Family<0> = Family::new(Kind::Summary, "s", "S.", &[]);
+
+#[test]
+fn histograms_of_one_page_share_the_texts_of_their_bounds() {
+    let mut page = Page::new();
+    let bounds = || [(0.5, 1), (2.0, 3), (16.0, 4)];
+    page.histogram(&LATENCY, [&"a\"b"], bounds(), 5, 6.0);
+    let text = page.text.len();
+    // Others begin later, end earlier, or have a bound of their own.
+    page.histogram(&LATENCY, [&"b"], bounds().into_iter().skip(1), 5, 6.0);
+    page.histogram(&LATENCY, [&"c"], bounds().into_iter().take(2), 5, 6.0);
+    assert_eq!(page.text.len(), text + 2 * "{x=\"b\"} ".len());
+    page.histogram(&LATENCY, [&"d"], [(2.0, 1), (3.0, 1)], 5, 6.0);
+    page.summary(&QUANTILES, [], [(0.5, 1.5), (2.0, 2.5)], 5, 6.0);
+    let mut whole = Page::new();
+    whole.histogram(&LATENCY, [&"first"], [(7.0, 1)], 1, 1.0);
+    whole.append(&page);
+    let expected = |first: &str| {
+        format!(
+            "# HELP h H.\n# TYPE h histogram\n{first}\
+             h_bucket{{x=\"a\\\"b\",le=\"0.5\"}} 1\nh_bucket{{x=\"a\\\"b\",le=\"2\"}} 3\nh_bucket{{x=\"a\\\"b\",le=\"16\"}} 4\n\
+             h_bucket{{x=\"a\\\"b\",le=\"+Inf\"}} 5\nh_sum{{x=\"a\\\"b\"}} 6\nh_count{{x=\"a\\\"b\"}} 5\n\
+             h_bucket{{x=\"b\",le=\"2\"}} 3\nh_bucket{{x=\"b\",le=\"16\"}} 4\nh_bucket{{x=\"b\",le=\"+Inf\"}} 5\n\
+             h_sum{{x=\"b\"}} 6\nh_count{{x=\"b\"}} 5\n\
+             h_bucket{{x=\"c\",le=\"0.5\"}} 1\nh_bucket{{x=\"c\",le=\"2\"}} 3\nh_bucket{{x=\"c\",le=\"+Inf\"}} 5\n\
+             h_sum{{x=\"c\"}} 6\nh_count{{x=\"c\"}} 5\n\
+             h_bucket{{x=\"d\",le=\"2\"}} 1\nh_bucket{{x=\"d\",le=\"3\"}} 1\nh_bucket{{x=\"d\",le=\"+Inf\"}} 5\n\
+             h_sum{{x=\"d\"}} 6\nh_count{{x=\"d\"}} 5\n\
+             # HELP s S.\n# TYPE s summary\ns{{quantile=\"0.5\"}} 1.5\ns{{quantile=\"2\"}} 2.5\ns_sum 6\ns_count 5\n"
+        )
+    };
+    assert_eq!(write(&page), expected(""));
+    let first = "h_bucket{x=\"first\",le=\"7\"} 1\nh_bucket{x=\"first\",le=\"+Inf\"} 1\nh_sum{x=\"first\"} 1\nh_count{x=\"first\"} 1\n";
+    assert_eq!(write(&whole), expected(first));
+    page.clear();
+    page.histogram(&LATENCY, [&"a"], [], 5, 6.0);
+    assert!(write(&page).contains("h_bucket{x=\"a\",le=\"+Inf\"} 5\nh_sum{x=\"a\"} 6\nh_count{x=\"a\"} 5\n"));
+}
+
+#[test]
+fn a_full_page_refuses_bounds_that_it_has_no_room_for() {
+    let mut page = Page { max_text: 60, ..Page::new() };
+    page.histogram(&LATENCY, [&"a"], (0..100).map(|at| (f64::from(at), 1)), 5, 6.0);
+    assert_eq!(page.len() as u64 + page.refused(), 103);
+    assert!(page.refused() > 90 && page.text.len() <= 60);
+    page.histogram(&LATENCY, [&"longer than the rest of the page, by far and away"], [(1.0, 1)], 5, 6.0);
+    assert_eq!(page.len() as u64 + page.refused(), 107);
+}
