@@ -20,8 +20,23 @@ const RENEWED: usize = 16;
 
 /// All that reads files; the others ask the kernel.
 const OFF: &[&str] = &["systemd", "timex", "uname"];
-const ON: &[&str] =
-    &["buddyinfo", "cgroups", "cpu.info", "interrupts", "ksmd", "processes.state", "softirqs", "swap"];
+const ON: &[&str] = &[
+    "buddyinfo",
+    "cgroups",
+    "cpu.info",
+    "cpu_vulnerabilities",
+    "interrupts",
+    "ksmd",
+    "lnstat",
+    "meminfo_numa",
+    "processes.state",
+    "slabinfo",
+    "softirqs",
+    "swap",
+    "sysctl",
+    "xfrm",
+    "zoneinfo",
+];
 
 impl Host {
     pub(crate) fn new() -> Self {
@@ -92,6 +107,8 @@ fn registry(root: &Path) -> Registry {
         ("path.udev.data".to_owned(), path("udev")),
         ("collector.textfile.directory".to_owned(), path("textfile")),
     ];
+    let setting = |name: &str| ("collector.sysctl.include".to_owned(), name.to_owned());
+    flags.extend(["kernel.threads-max", "net.ipv4.tcp_rmem", "fs.file-nr:a,b,c"].map(setting));
     flags.extend(OFF.iter().map(|name| switch(name, false)));
     flags.extend(ON.iter().map(|name| switch(name, true)));
     let settings =

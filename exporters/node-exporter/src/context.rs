@@ -1,6 +1,7 @@
 //! What every collector is made from: where the host's files are, and the flags.
 
 use exporter_core::{ConfigError, Flag, Settings};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) const FLAGS: &[Flag] = &[
@@ -66,6 +67,17 @@ impl Context {
     /// Whether we look at a host from within a container: its `/proc` is mounted elsewhere.
     pub(crate) fn in_container(&self) -> bool {
         self.procfs != Path::new("/proc")
+    }
+
+    /// Whether sockets of ours see the host's network: on the host itself, and in a container that shares its network.
+    ///
+    /// A file of `/proc/net` has an inode of its own in each network namespace, the same in every mount of procfs, and
+    /// anyone may look at it.
+    pub(crate) fn shares_network(&self) -> bool {
+        let inode = |path: &Path| std::fs::metadata(path).ok().map(|file| file.ino());
+        !self.in_container()
+            || inode(&self.proc_net("dev"))
+                .is_some_and(|host| inode(Path::new("/proc/net/dev")) == Some(host))
     }
 
     /// A file under `/proc/net`. In a container `net` would be the container's own, so there it is that of the host's

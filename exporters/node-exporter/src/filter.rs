@@ -36,24 +36,45 @@ impl Filter {
         Ok(Self { include, exclude, verdicts: HashMap::new() })
     }
 
-    /// The same where `exclude` had another name, which the peer still takes.
+    /// The same for flags that had other names, include and exclude, which the peer still takes.
     ///
     /// # Errors
     /// As [`Filter::new`].
     pub(crate) fn renamed(
         settings: &Settings,
-        include: &str,
-        exclude: &str,
-        old: &str,
+        names: [&str; 2],
+        old: [Option<&'static str>; 2],
     ) -> Result<Self, ConfigError> {
-        if !settings.is_set(old) {
-            return Self::new(settings, include, exclude);
-        }
-        if settings.is_set(exclude) {
-            return Err(ConfigError::new(format!("--{old} is the old name of --{exclude}: use one of them")));
-        }
-        tracing::warn!("--{old} is an old name: use --{exclude}");
-        Self::new(settings, include, old)
+        let [include, exclude] = names;
+        let [old_include, old_exclude] = old;
+        let given = |name, old: Option<&'static str>| match old.filter(|old| settings.is_set(old)) {
+            None => Ok(name),
+            Some(old) if settings.is_set(name) => {
+                Err(ConfigError::new(format!("--{old} is the old name of --{name}: use one of them")))
+            }
+            Some(old) => {
+                tracing::warn!("--{old} is an old name: use --{name}");
+                Ok(old)
+            }
+        };
+        Self::new(settings, given(include, old_include)?, given(exclude, old_exclude)?)
+    }
+
+    /// Everything.
+    pub(crate) fn all() -> Self {
+        Self { include: None, exclude: None, verdicts: HashMap::new() }
+    }
+
+    /// The filter of two flags that hold together, whether one or both are given.
+    ///
+    /// # Errors
+    /// A bad expression.
+    pub(crate) fn both(settings: &Settings, include: &str, exclude: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            include: settings.regex(include)?,
+            exclude: settings.regex(exclude)?,
+            verdicts: HashMap::new(),
+        })
     }
 
     /// The filter of one flag that names what is wanted.
@@ -89,8 +110,9 @@ impl Filter {
 
     fn judge(&self, name: &[u8]) -> bool {
         let name = String::from_utf8_lossy(name);
-        self.include.as_ref().is_none_or(|include| include.is_match(&name))
-            && !self.exclude.as_ref().is_some_and(|exclude| exclude.is_match(&name))
+        // A clone takes its working memory, tens of kilobytes, with it: it is not needed again while the names stay.
+        let matches = |regex: &Regex| regex.clone().is_match(&name);
+        self.include.as_ref().is_none_or(matches) && !self.exclude.as_ref().is_some_and(matches)
     }
 }
 

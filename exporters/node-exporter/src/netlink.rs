@@ -1,9 +1,10 @@
 //! Asking the kernel over netlink: one request, all of its answers; see netlink(7).
 //!
-//! The messages are taken apart by hand: there are three kinds of them, and one dump replaces hundreds of small files.
+//! The messages are taken apart by hand: there are few kinds of them, and one dump replaces hundreds of small files.
 
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use rustix::net::netdevice::index_to_name;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
@@ -78,6 +79,11 @@ impl Netlink {
             self.socket = None;
         }
         result
+    }
+
+    /// The name of an interface; `None` if it has gone.
+    pub(crate) fn interface_name(&self, index: u32) -> Option<String> {
+        index_to_name(self.socket.as_ref()?, index).ok()
     }
 
     fn try_dump(
@@ -186,19 +192,37 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
 }
 
+/// Making messages as the kernel does.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::HEADER;
+
+    pub(crate) fn attribute(kind: u16, value: &[u8], out: &mut Vec<u8>) {
+        out.extend((value.len() as u16 + 4).to_ne_bytes());
+        out.extend(kind.to_ne_bytes());
+        out.extend(value);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+
+    pub(crate) fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        let mut message = ((body.len() + HEADER) as u32).to_ne_bytes().to_vec();
+        message.extend(kind.to_ne_bytes());
+        message.extend([0; 10]);
+        message.extend(body);
+        message
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn messages_and_attributes_are_aligned_and_bounded() {
-        let mut buffer = Vec::new();
-        buffer.extend(21_u32.to_ne_bytes());
-        buffer.extend(16_u16.to_ne_bytes());
-        buffer.extend([0; 10]);
-        buffer.extend(5_u16.to_ne_bytes());
-        buffer.extend(3_u16.to_ne_bytes());
-        buffer.push(b'x');
+        let mut attribute = Vec::new();
+        testing::attribute(3, b"x", &mut attribute);
+        // What fills it up to four bytes may lack at the end.
+        let buffer = testing::message(16, &attribute[..5]);
         let message = messages(&buffer).next().unwrap();
         assert_eq!((message.kind, message.body.len()), (16, 5));
         assert_eq!(attributes(message.body).collect::<Vec<_>>(), [(3, b"x".as_slice())]);

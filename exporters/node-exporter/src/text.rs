@@ -71,6 +71,26 @@ pub(crate) fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
+/// A part of a metric's name as the peer makes it: every row of characters that a name may not hold becomes one `_`, and
+/// takes the underscores beside it along.
+pub(crate) fn metric_name(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    let mut replaced = false;
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            name.push(c);
+            replaced = false;
+        } else if !replaced {
+            if c != '_' {
+                name.truncate(name.trim_end_matches('_').len());
+                replaced = true;
+            }
+            name.push('_');
+        }
+    }
+    name
+}
+
 /// A list of numbers and ranges, as `/sys` writes sets of CPUs: `0-3,8`. An empty set is empty.
 pub(crate) fn ranges(list: &[u8]) -> Option<Vec<u32>> {
     /// More than any machine has; keeps a garbled range from filling the memory.
@@ -120,6 +140,20 @@ mod tests {
         assert_eq!(lines(b"").count(), 0);
         assert_eq!(lines(b"a\nb\n").count(), 2);
         assert_eq!(fields(b"  a \tb ").collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn names_of_metrics() {
+        for (text, expected) in [
+            ("kernel.threads-max", "kernel_threads_max"),
+            ("a_.-_b", "a_b"),
+            ("a__b", "a__b"),
+            (" rx: errors", "_rx_errors"),
+            ("\u{e9}", "_"),
+            ("", ""),
+        ] {
+            assert_eq!(metric_name(text), expected);
+        }
     }
 
     #[test]

@@ -9,32 +9,22 @@ const HELP: &str = "Accepted without effect.";
 const COLLECTORS: &[&str] = &[
     "collector.bcache",
     "collector.bcachefs",
-    "collector.cpu_vulnerabilities",
     "collector.dmmultipath",
     "collector.drbd",
     "collector.drm",
-    "collector.ethtool",
     "collector.fibrechannel",
     "collector.infiniband",
     "collector.ipvs",
-    "collector.lnstat",
     "collector.logind",
-    "collector.meminfo_numa",
     "collector.mountstats",
-    "collector.network_route",
     "collector.ntp",
     "collector.nvmesubsystem",
     "collector.pcidevice",
     "collector.perf",
-    "collector.qdisc",
     "collector.runit",
-    "collector.slabinfo",
     "collector.supervisord",
-    "collector.sysctl",
     "collector.tapestats",
     "collector.wifi",
-    "collector.xfrm",
-    "collector.zoneinfo",
 ];
 
 /// Switches of those collectors.
@@ -49,9 +39,6 @@ const SWITCHES: &[&str] = &[
 
 /// Their values, of which some may be given more than once.
 const VALUES: &[&str] = &[
-    "collector.ethtool.device-exclude",
-    "collector.ethtool.device-include",
-    "collector.ethtool.metrics-include",
     "collector.ipvs.backend-labels",
     "collector.ntp.ip-ttl",
     "collector.ntp.local-offset-tolerance",
@@ -65,15 +52,9 @@ const VALUES: &[&str] = &[
     "collector.perf.hardware-profilers",
     "collector.perf.software-profilers",
     "collector.perf.tracepoint",
-    "collector.qdisc.device-exclude",
-    "collector.qdisc.device-include",
     "collector.qdisc.fixtures",
     "collector.runit.servicedir",
-    "collector.slabinfo.slabs-exclude",
-    "collector.slabinfo.slabs-include",
     "collector.supervisord.url",
-    "collector.sysctl.include",
-    "collector.sysctl.include-info",
     "collector.tapestats.ignored-devices",
     "collector.wifi.fixtures",
     // Go's scheduler; there is none here.

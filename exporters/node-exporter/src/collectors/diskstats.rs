@@ -145,7 +145,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 
 /// Which devices are reported.
 pub(super) fn filter(settings: &Settings) -> Result<Filter, ConfigError> {
-    Filter::renamed(settings, INCLUDE, EXCLUDE, OLD_EXCLUDE)
+    Filter::renamed(settings, [INCLUDE, EXCLUDE], [None, Some(OLD_EXCLUDE)])
 }
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {

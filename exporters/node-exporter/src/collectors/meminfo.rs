@@ -23,32 +23,40 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Amount {
+pub(super) enum Amount {
     Bytes(u64),
     Count(u64),
 }
 
-/// Calls `field` with each name (`Active(anon)` as `Active_anon`) and amount.
+/// Calls `field` with each name and amount.
 fn parse(text: &[u8], mut field: impl FnMut(&[u8], Amount)) -> Result<(), Malformed> {
-    const MISSING: Malformed = Malformed::new("a field like `MemTotal: 1024 kB`");
     if text.is_empty() {
         return Err(MISSING);
     }
     let mut name = Vec::new();
     for line in lines(text) {
-        let mut parts = fields(line);
-        let key = parts.next().and_then(|key| key.strip_suffix(b":")).ok_or(MISSING)?;
-        let value = parts.next().and_then(integer).ok_or(MISSING)?;
-        name.clear();
-        name.extend(key.iter().filter(|&&byte| byte != b')').map(|&b| if b == b'(' { b'_' } else { b }));
-        let amount = match parts.next() {
-            Some(b"kB") => Amount::Bytes(value.saturating_mul(1024)),
-            Some(_) => return Err(MISSING),
-            None => Amount::Count(value),
-        };
+        let amount = amount(fields(line), &mut name)?;
         field(&name, amount);
     }
     Ok(())
+}
+
+const MISSING: Malformed = Malformed::new("a field like `MemTotal: 1024 kB`");
+
+/// The amount that a line says, and its name (`Active(anon)` as `Active_anon`).
+pub(super) fn amount<'t>(
+    mut parts: impl Iterator<Item = &'t [u8]>,
+    name: &mut Vec<u8>,
+) -> Result<Amount, Malformed> {
+    let key = parts.next().and_then(|key| key.strip_suffix(b":")).ok_or(MISSING)?;
+    let value = parts.next().and_then(integer).ok_or(MISSING)?;
+    name.clear();
+    name.extend(key.iter().filter(|&&byte| byte != b')').map(|&b| if b == b'(' { b'_' } else { b }));
+    match parts.next() {
+        Some(b"kB") => Ok(Amount::Bytes(value.saturating_mul(1024))),
+        Some(_) => Err(MISSING),
+        None => Ok(Amount::Count(value)),
+    }
 }
 
 #[cfg(test)]

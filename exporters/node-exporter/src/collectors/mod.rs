@@ -8,22 +8,27 @@ mod buddyinfo;
 mod cgroups;
 mod conntrack;
 mod cpu;
+mod cpu_vulnerabilities;
 mod cpufreq;
 mod diskstats;
 mod dmi;
 mod edac;
 mod entropy;
+mod ethtool;
 mod filefd;
 mod filesystem;
 mod hwmon;
 mod interrupts;
 mod kernel_hung;
 mod ksmd;
+mod lnstat;
 mod loadavg;
 mod mdadm;
 mod meminfo;
+mod meminfo_numa;
 mod net;
 mod netstat;
+mod network_route;
 mod nfs;
 mod nfsd;
 mod nvme;
@@ -32,15 +37,18 @@ mod portable;
 mod powersupplyclass;
 mod pressure;
 mod processes;
+mod qdisc;
 mod rapl;
 mod rpc;
 mod schedstat;
 mod selinux;
+mod slabinfo;
 mod sockstat;
 mod softirqs;
 mod softnet;
 mod stat;
 mod swap;
+mod sysctl;
 mod systemd;
 mod tcpstat;
 mod textfile;
@@ -52,8 +60,10 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod xfrm;
 mod xfs;
 mod zfs;
+mod zoneinfo;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
 
@@ -82,22 +92,27 @@ static TABLE: &[Entry] = &[
     entry(&[&cgroups::CGROUPS], &[], cgroups::source),
     entry(&[&conntrack::CONNTRACK], &[], conntrack::source),
     entry(&[&cpu::CPU, &stat::STAT], &[cpu::FLAGS, stat::FLAGS], stat::source),
+    entry(&[&cpu_vulnerabilities::CPU_VULNERABILITIES], &[], cpu_vulnerabilities::source),
     entry(&[&cpufreq::CPUFREQ], &[], cpufreq::source),
     entry(&[&diskstats::DISKSTATS], &[diskstats::FLAGS], diskstats::source),
     entry(&[&dmi::DMI], &[], dmi::source),
     entry(&[&edac::EDAC], &[], edac::source),
     entry(&[&entropy::ENTROPY], &[], entropy::source),
+    entry(&[&ethtool::ETHTOOL], &[ethtool::FLAGS], ethtool::source),
     entry(&[&filefd::FILEFD], &[], filefd::source),
     entry(&[&filesystem::FILESYSTEM], &[filesystem::FLAGS], filesystem::source),
     entry(&[&hwmon::HWMON], &[hwmon::FLAGS], hwmon::source),
     entry(&[&interrupts::INTERRUPTS], &[interrupts::FLAGS], interrupts::source),
     entry(&[&kernel_hung::KERNEL_HUNG], &[], kernel_hung::source),
     entry(&[&ksmd::KSMD], &[], ksmd::source),
+    entry(&[&lnstat::LNSTAT], &[], lnstat::source),
     entry(&[&loadavg::LOADAVG], &[], loadavg::source),
     entry(&[&mdadm::MDADM], &[], mdadm::source),
     entry(&[&meminfo::MEMINFO], &[], meminfo::source),
+    entry(&[&meminfo_numa::MEMINFO_NUMA], &[], meminfo_numa::source),
     entry(&[&net::NETDEV, &net::NETCLASS], &[net::FLAGS], net::source),
     entry(&[&netstat::NETSTAT], &[netstat::FLAGS], netstat::source),
+    entry(&[&network_route::NETWORK_ROUTE], &[], network_route::source),
     entry(&[&nfs::NFS], &[], nfs::source),
     entry(&[&nfsd::NFSD], &[], nfsd::source),
     entry(&[&nvme::NVME], &[], nvme::source),
@@ -105,24 +120,31 @@ static TABLE: &[Entry] = &[
     entry(&[&powersupplyclass::POWERSUPPLYCLASS], &[powersupplyclass::FLAGS], powersupplyclass::source),
     entry(&[&pressure::PRESSURE], &[], pressure::source),
     entry(&[&processes::PROCESSES], &[processes::FLAGS], processes::source),
+    entry(&[&qdisc::QDISC], &[qdisc::FLAGS], qdisc::source),
     entry(&[&rapl::RAPL], &[rapl::FLAGS], rapl::source),
     entry(&[&schedstat::SCHEDSTAT], &[], schedstat::source),
     entry(&[&selinux::SELINUX], &[], selinux::source),
-    entry(&[&sockstat::SOCKSTAT], &[], sockstat::source),
+    entry(&[&slabinfo::SLABINFO], &[slabinfo::FLAGS], slabinfo::source),
+    entry(
+        &[&sockstat::SOCKSTAT, &tcpstat::TCPSTAT, &udp_queues::UDP_QUEUES],
+        &[tcpstat::FLAGS],
+        sockstat::source,
+    ),
     entry(&[&softirqs::SOFTIRQS], &[], softirqs::source),
     entry(&[&softnet::SOFTNET], &[], softnet::source),
     entry(&[&swap::SWAP], &[], swap::source),
+    entry(&[&sysctl::SYSCTL], &[sysctl::FLAGS], sysctl::source),
     entry(&[&systemd::SYSTEMD], &[systemd::FLAGS], systemd::source),
-    entry(&[&tcpstat::TCPSTAT], &[tcpstat::FLAGS], tcpstat::source),
     entry(&[&thermal_zone::THERMAL_ZONE], &[], thermal_zone::source),
     entry(&[&time::TIME], &[], time::source),
     entry(&[&timex::TIMEX], &[], timex::source),
-    entry(&[&udp_queues::UDP_QUEUES], &[], udp_queues::source),
     entry(&[&uname::UNAME], &[], uname::source),
     entry(&[&vmstat::VMSTAT], &[vmstat::FLAGS], vmstat::source),
     entry(&[&watchdog::WATCHDOG], &[], watchdog::source),
+    entry(&[&xfrm::XFRM], &[], xfrm::source),
     entry(&[&xfs::XFS], &[], xfs::source),
     entry(&[&zfs::ZFS], &[], zfs::source),
+    entry(&[&zoneinfo::ZONEINFO], &[], zoneinfo::source),
     // The last, so that a user's file cannot stand in for a family of ours.
     entry(&[&textfile::TEXTFILE], &[textfile::FLAGS], textfile::source),
 ];

@@ -11,8 +11,33 @@ use std::process::Command;
 const OWN: &[&str] = &["go_", "process_", "promhttp_", "node_exporter_build_info", "node_scrape_collector_"];
 
 /// Collectors of the peer that are off by default, and are ours too.
-const MORE: &[&str] =
-    &["buddyinfo", "cgroups", "interrupts", "ksmd", "processes", "softirqs", "swap", "tcpstat"];
+const MORE: &[&str] = &[
+    "buddyinfo",
+    "cgroups",
+    "cpu_vulnerabilities",
+    "interrupts",
+    "ksmd",
+    "lnstat",
+    "meminfo_numa",
+    "processes",
+    "slabinfo",
+    "softirqs",
+    "swap",
+    "sysctl",
+    "tcpstat",
+    "xfrm",
+    "zoneinfo",
+];
+/// Those of them that only ask this machine.
+const SOCKETS: &[&str] = &["ethtool", "network_route", "qdisc"];
+
+/// Given to both; each as often as one likes.
+const SYSCTLS: &[(&str, &str)] = &[
+    ("collector.sysctl.include", "kernel.threads-max"),
+    ("collector.sysctl.include", "net.ipv4.tcp_rmem"),
+    ("collector.sysctl.include", "fs.file-nr:allocated,unused,max"),
+    ("collector.sysctl.include-info", "kernel.core_pattern"),
+];
 
 /// Series of the peer, by their beginning, that are not ours or have another value, and why. Types are the same for all.
 const HOST: &[(&str, &str)] = &[
@@ -51,6 +76,7 @@ const EXTRAS: &[&str] = &[
     // The kernel names these; the peer knows some of them.
     "node_memory_",
     "node_netstat_Tcp_MaxConn",
+    "node_tcp_connection_states_timestamp_seconds",
     "node_textfile_file_error",
 ];
 
@@ -108,13 +134,13 @@ fn extras(peer: &Page, ours: &Page) -> Vec<String> {
 
 #[test]
 fn this_host_at_the_same_moment() -> Result {
-    let switches = |name: &&str| format!("--collector.{name}");
-    let peer = Peer::start(&MORE.iter().map(switches).collect::<Vec<_>>(), &[])?;
-    let ours: Vec<_> = MORE
-        .iter()
-        .chain(&["processes.threads-state"])
-        .map(|name| (format!("collector.{name}"), "true".to_owned()))
-        .collect();
+    let more = || MORE.iter().chain(SOCKETS);
+    let mut theirs: Vec<_> = more().map(|name| format!("--collector.{name}")).collect();
+    theirs.extend(SYSCTLS.iter().map(|(name, value)| format!("--{name}={value}")));
+    let peer = Peer::start(&theirs, &[])?;
+    let switches = more().chain(&["processes.threads-state"]);
+    let mut ours: Vec<_> = switches.map(|name| (format!("collector.{name}"), "true".to_owned())).collect();
+    ours.extend(SYSCTLS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let node = Node::new(&ours);
     let page = || Page::parse(&node.scrape());
     // A gauge may go up and down between two pages. What the peer has and we lack, or what is another number, stays.
@@ -171,6 +197,7 @@ fn the_fixtures() -> Result {
     more.extend(names.iter().map(|name| (name.as_str(), "true")));
     let textfiles = root.path().join("textfile").display().to_string();
     more.push(("collector.textfile.directory", &textfiles));
+    more.extend(SYSCTLS);
     let given = flags(root.path(), &more);
     let theirs: Vec<String> = given
         .iter()

@@ -1,7 +1,8 @@
 //! Damaged kernel files: the collector that reads one fails, everything else is served.
 
 use crate::support::{Node, fixtures, flags, value};
-use exporter_core::Outcome;
+use exporter_core::{Outcome, Registry, Settings};
+use node_exporter::EXPORTER;
 use std::path::{Path, PathBuf};
 
 /// Files, and the collectors that cannot do without them.
@@ -17,6 +18,12 @@ const FILES: &[(&str, &[&str])] = &[
     ("proc/schedstat", &["schedstat"]),
     ("proc/interrupts", &["interrupts"]),
     ("proc/softirqs", &["softirqs"]),
+    ("proc/slabinfo", &["slabinfo"]),
+    ("proc/zoneinfo", &["zoneinfo"]),
+    ("sys/devices/system/node/node0/meminfo", &["meminfo_numa"]),
+    ("sys/devices/system/node/node1/numastat", &["meminfo_numa"]),
+    ("proc/1/net/stat/arp_cache", &["lnstat"]),
+    ("proc/1/net/xfrm_stat", &["xfrm"]),
     ("proc/1/mountinfo", &["filesystem"]),
     ("proc/1/net/dev", &["netdev"]),
     ("proc/1/net/rpc/nfs", &["nfs"]),
@@ -33,6 +40,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("proc/sys/kernel/random/entropy_avail", &["entropy"]),
     ("proc/sys/kernel/hung_task_detect_count", &["kernel_hung"]),
     ("proc/sys/kernel/pid_max", &["processes"]),
+    ("proc/sys/kernel/threads-max", &["processes", "sysctl"]),
     ("proc/sys/net/netfilter/nf_conntrack_count", &["conntrack"]),
     ("root/etc/os-release", &["os"]),
 ];
@@ -41,14 +49,22 @@ const FLAGS: &[(&str, &str)] = &[
     ("collector.buddyinfo", "true"),
     ("collector.cgroups", "true"),
     ("collector.interrupts", "true"),
+    ("collector.lnstat", "true"),
+    ("collector.meminfo_numa", "true"),
+    ("collector.slabinfo", "true"),
     ("collector.softirqs", "true"),
     ("collector.swap", "true"),
+    ("collector.sysctl", "true"),
+    ("collector.sysctl.include", "kernel.threads-max"),
     ("collector.tcpstat", "true"),
+    ("collector.xfrm", "true"),
+    ("collector.zoneinfo", "true"),
 ];
 
 /// Damage that is no damage: an empty file, or none, where a host has none of these.
 const FINE: &[(&str, &str)] = &[
     ("proc/diskstats", "empty"),
+    ("proc/1/net/stat/arp_cache", "missing"),
     ("proc/spl/kstat/zfs/arcstats", "missing"),
     ("sys/fs/xfs/sda1/stats/stats", "missing"),
 ];
@@ -58,6 +74,7 @@ const UNENDED: &[&str] = &[
     "root/etc/os-release",
     "proc/sys/kernel/hung_task_detect_count",
     "proc/sys/kernel/pid_max",
+    "proc/sys/kernel/threads-max",
     "proc/sys/net/netfilter/nf_conntrack_count",
 ];
 
@@ -131,6 +148,32 @@ fn a_host_without_anything_still_has_a_page() {
     assert_eq!(value(&page, "node_scrape_collector_success{collector=\"loadavg\"}"), Some(0.0));
     for (name, outcome) in node.outcomes() {
         assert!(!matches!(outcome, Outcome::Timeout), "{name}");
+    }
+}
+
+#[test]
+fn a_setting_that_is_wrong_hides_no_other() {
+    let given = [
+        ("collector.sysctl", "true"),
+        ("collector.sysctl.include", "no.such.setting"),
+        ("collector.sysctl.include", "fs.file-nr:allocated,unused"),
+        ("collector.sysctl.include", "kernel.core_pattern"),
+        ("collector.sysctl.include", "kernel.threads-max"),
+    ];
+    let node = Node::new(&flags(&fixtures(), &given));
+    let page = node.scrape();
+    assert_eq!(value(&page, "node_sysctl_kernel_threads_max"), Some(192_000.0));
+    assert!(!page.contains("node_sysctl_fs_file_nr"), "numbers under names that are not theirs");
+    let Outcome::Error(error) = &node.outcomes()["sysctl"] else { panic!("{:?}", node.outcomes()["sysctl"]) };
+    assert!(error.contains("kernel.core_pattern") && error.contains("include-info"), "{error}");
+    for bad in ["../../etc/passwd", "/etc/passwd", "kernel/../x", "", "a..b"] {
+        let given = [
+            ("collector.sysctl".to_owned(), "true".to_owned()),
+            ("collector.sysctl.include".to_owned(), bad.to_owned()),
+        ];
+        let settings = Settings::new(&(EXPORTER.flags)(), &(EXPORTER.collectors)(), given).unwrap();
+        let error = Registry::new("node", (EXPORTER.sources)(&settings).unwrap()).unwrap_err().to_string();
+        assert!(error.contains(&format!("--collector.sysctl.include={bad}: ")), "{error}");
     }
 }
 

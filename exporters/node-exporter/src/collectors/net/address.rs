@@ -43,7 +43,7 @@ fn parse(body: &[u8]) -> Option<(u64, IpAddr, u8)> {
     Some((u64::from(index), local.or(address)?, prefix))
 }
 
-fn ip(value: &[u8]) -> Option<IpAddr> {
+pub(in crate::collectors) fn ip(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => value.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
         16 => value.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into()),

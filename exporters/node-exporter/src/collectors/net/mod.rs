@@ -1,7 +1,7 @@
 //! Network interfaces: one look at them for two collectors.
 //!
-//! On the host itself that look is one netlink dump. Through a mounted `/proc` it is files, because netlink would
-//! answer for the container's own interfaces.
+//! On the host itself, and in a container that shares its network, that look is one netlink dump. In another network it is
+//! files of the mounted `/proc`, because netlink would answer for the container's own interfaces.
 
 mod address;
 mod class;
@@ -9,6 +9,7 @@ mod device;
 mod files;
 mod kernel;
 
+pub(super) use address::ip;
 pub(crate) use class::NETCLASS;
 pub(super) use class::{MTU, UP};
 pub(crate) use device::NETDEV;
@@ -51,6 +52,10 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::switch("collector.netclass_rtnl.with-stats", false, "Accepted without effect.").hidden(),
 ];
 
+/// Why there is nothing where only a socket could ask.
+pub(super) const OTHER_NETWORK: &str =
+    "the host has another network than this container: share it with the container";
+
 /// One interface. What is `None` is not known here, or has no meaning while the interface is down.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Link {
@@ -59,6 +64,8 @@ struct Link {
     index: Option<u64>,
     /// The index of the interface below, or its own.
     link: Option<u64>,
+    /// The index of what it is a part of: a bond, a bridge.
+    master: Option<u64>,
     flags: Option<u32>,
     address: String,
     broadcast: String,
@@ -132,7 +139,7 @@ struct Net {
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let settings = &context.settings;
-    let kernel = !context.in_container() && settings.switch("collector.netdev.netlink");
+    let kernel = context.shares_network() && settings.switch("collector.netdev.netlink");
     Ok(BoxedSource::blocking(Net {
         backend: if kernel {
             Backend::Kernel(Box::new(kernel::Kernel::new(context)))
