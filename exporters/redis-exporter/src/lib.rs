@@ -15,6 +15,7 @@ mod keyspace;
 mod login;
 mod peer;
 mod queues;
+mod replies;
 mod reply;
 mod server;
 mod session;
