@@ -46,6 +46,7 @@ mod rpc;
 mod schedstat;
 mod selinux;
 mod slabinfo;
+#[cfg(target_os = "linux")]
 mod sockstat;
 mod softirqs;
 mod softnet;
@@ -62,6 +63,7 @@ mod time;
 #[cfg(target_os = "linux")]
 mod timex;
 mod udev;
+#[cfg(target_os = "linux")]
 mod udp_queues;
 mod uname;
 mod vmstat;
@@ -144,20 +146,18 @@ table! {
     [schedstat::SCHEDSTAT], [], schedstat::source;
     [selinux::SELINUX], [], selinux::source;
     [slabinfo::SLABINFO], [slabinfo::FLAGS], slabinfo::source;
-    [sockstat::SOCKSTAT], [], sockstat::source;
+    #[cfg(target_os = "linux")]
+    [sockstat::SOCKSTAT, tcpstat::TCPSTAT, udp_queues::UDP_QUEUES], [tcpstat::FLAGS], sockstat::source;
     [softirqs::SOFTIRQS], [], softirqs::source;
     [softnet::SOFTNET], [], softnet::source;
     [swap::SWAP], [], swap::source;
     [sysctl::SYSCTL], [sysctl::FLAGS], sysctl::source;
     #[cfg(target_os = "linux")]
     [systemd::SYSTEMD], [systemd::FLAGS], systemd::source;
-    #[cfg(target_os = "linux")]
-    [tcpstat::TCPSTAT], [tcpstat::FLAGS], tcpstat::source;
     [thermal_zone::THERMAL_ZONE], [], thermal_zone::source;
     [time::TIME], [], time::source;
     #[cfg(target_os = "linux")]
     [timex::TIMEX], [], timex::source;
-    [udp_queues::UDP_QUEUES], [], udp_queues::source;
     [uname::UNAME], [], uname::source;
     [vmstat::VMSTAT], [vmstat::FLAGS], vmstat::source;
     [watchdog::WATCHDOG], [], watchdog::source;

@@ -67,6 +67,8 @@ struct Link {
     index: Option<u64>,
     /// The index of the interface below, or its own.
     link: Option<u64>,
+    /// The index of what it is a part of: a bond, a bridge.
+    master: Option<u64>,
     flags: Option<u32>,
     address: String,
     broadcast: String,

@@ -23,7 +23,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let (loadavg, max_threads) = (context.proc("loadavg"), context.proc("sys/kernel/threads-max"));
     let pid_max = context.proc("sys/kernel/pid_max");
     let mut count = Count::default();
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     Ok(source::custom(move |sink| {
         sink.put(&THREADS, [], reader.parse(&loadavg, parse_threads)?);
         sink.put(&MAX_THREADS, [], limit(&mut reader, &max_threads)?);
@@ -51,7 +51,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
 
 fn limit(reader: &mut Reader, path: &Path) -> Result<u64, CollectError> {
     let missing = || CollectError::failed(format!("{}: no number there", path.display()));
-    reader.integer(path).ok_or_else(missing)
+    reader.kept_integer(path).ok_or_else(missing)
 }
 
 /// Between two lists of all processes, by which counting by links is judged.
