@@ -62,7 +62,7 @@ fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigError> {
     Ok(vec![stations, mounted(&READS, Arc::new(registry))])
 }
 
-static EXPORTER: Exporter = Exporter {
+pub(crate) static EXPORTER: Exporter = Exporter {
     name: "weather",
     namespace: "weather",
     default_port: 9900,

@@ -109,7 +109,8 @@ pub(crate) const DISABLE_DEFAULTS: Flag =
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     values: BTreeMap<String, Vec<String>>,
-    defaults: BTreeMap<&'static str, &'static str>,
+    /// Of all flags: each of an exporter's collectors may keep the settings.
+    defaults: Arc<BTreeMap<&'static str, &'static str>>,
     shared: Shared,
 }
 
@@ -123,7 +124,7 @@ impl Settings {
         collectors: &[&'static Collector],
         given: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let defaults = flags.iter().map(|flag| (flag.name, flag.default)).collect();
+        let defaults = Arc::new(flags.iter().map(|flag| (flag.name, flag.default)).collect());
         let mut settings = Self { values: BTreeMap::new(), defaults, shared: Shared::default() };
         for (name, value) in given {
             let (name, value) = negated(name, value);

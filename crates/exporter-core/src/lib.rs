@@ -11,6 +11,7 @@ mod build;
 mod catalogue;
 mod cli;
 mod config;
+pub mod date;
 mod duration;
 mod exporter;
 mod flags;

@@ -1,13 +1,15 @@
 //! Log lines on standard error, as logfmt (as the peers do) or JSON.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{StderrLock, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::date;
 use crate::exporter::ConfigError;
 
 /// The form of a log line.
@@ -29,7 +31,8 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
         "debug" => Level::DEBUG,
         "info" => Level::INFO,
         "warn" => Level::WARN,
-        "error" => Level::ERROR,
+        // The peers of an older age have it; nothing here is fatal.
+        "error" | "fatal" => Level::ERROR,
         other => {
             return Err(ConfigError::new(format!(
                 "--log.level={other}: unknown; use debug, info, warn or error"
@@ -39,12 +42,15 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
     let format = match format {
         "logfmt" => LogFormat::Logfmt,
         "json" => LogFormat::Json,
+        // As peers of an older age write it: `logger:stderr`, `logger:stdout?json=true`.
+        url if url.starts_with("logger:") && url.contains("json=true") => LogFormat::Json,
+        url if url.starts_with("logger:") => LogFormat::Logfmt,
         other => {
             return Err(ConfigError::new(format!("--log.format={other}: unknown; use logfmt or json")));
         }
     };
     // A program sets its subscriber once; in tests several may try.
-    let _ = tracing::subscriber::set_global_default(Stderr { level, format });
+    let _ = tracing::subscriber::set_global_default(Stderr { level, format, lost: AtomicU64::new(0) });
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     Ok(())
 }
@@ -53,6 +59,28 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
 struct Stderr {
     level: Level,
     format: LogFormat,
+    /// Lines that standard error did not take.
+    lost: AtomicU64,
+}
+
+/// Lines that were not written because nobody reads standard error.
+pub(crate) fn lost() -> u64 {
+    tracing::dispatcher::get_default(|dispatch| {
+        dispatch.downcast_ref().map_or(0, |stderr: &Stderr| stderr.lost.load(Ordering::Relaxed))
+    })
+}
+
+/// Whether standard error takes a line now. What reads it may hang, and the thread that logs is the one that answers.
+#[cfg(unix)]
+fn takes_a_line(stderr: &StderrLock<'_>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut files = [PollFd::new(stderr, PollFlags::OUT)];
+    poll(&mut files, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn takes_a_line(_: &StderrLock<'_>) -> bool {
+    true
 }
 
 impl Subscriber for Stderr {
@@ -86,8 +114,13 @@ impl Subscriber for Stderr {
         event.record(&mut message);
         line.text("msg", &message.0);
         event.record(&mut line);
-        // There is nobody left to tell when standard error is gone.
-        let _ = std::io::stderr().lock().write_all(line.finish().as_bytes());
+        let mut stderr = std::io::stderr().lock();
+        if takes_a_line(&stderr) {
+            // There is nobody left to tell when standard error is gone.
+            let _ = stderr.write_all(line.finish().as_bytes());
+        } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -123,7 +156,8 @@ impl Line {
     fn text(&mut self, key: &str, value: &str) {
         self.key(key);
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
-        if self.format == LogFormat::Logfmt && !value.is_empty() && value.chars().all(plain) {
+        let is_short = (1..LONGEST_VALUE).contains(&value.len());
+        if self.format == LogFormat::Logfmt && is_short && value.chars().all(plain) {
             self.text.push_str(value);
         } else {
             quote(value, &mut self.text);
@@ -167,9 +201,17 @@ impl Visit for Line {
     }
 }
 
+/// Bytes of a value; a line is to fit into the 4,096 that a pipe takes as one piece.
+const LONGEST_VALUE: usize = 1500;
+
 fn quote(value: &str, out: &mut String) {
     out.push('"');
+    let most = out.len() + LONGEST_VALUE;
     for c in value.chars() {
+        if out.len() > most {
+            out.push('…');
+            break;
+        }
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -187,7 +229,7 @@ fn quote(value: &str, out: &mut String) {
 fn timestamp(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days as i64);
+    let (year, month, day) = date::civil(days as i64);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
         second / 3600,
@@ -195,19 +237,6 @@ fn timestamp(at: SystemTime) -> String {
         second % 60,
         since.subsec_millis()
     )
-}
-
-/// The date of a day since 1970-01-01, by the count of 400-year eras from 0000-03-01.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]
@@ -223,6 +252,17 @@ mod tests {
             (1_795_206_896, "2026-11-20T20:34:56.000Z"),
         ] {
             assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        for format in [LogFormat::Logfmt, LogFormat::Json] {
+            let mut line = Line::new(format);
+            line.text("msg", &"\u{1}ä".repeat(1000));
+            line.text("error", &"a".repeat(5000));
+            let text = line.finish();
+            assert!((3000..3100).contains(&text.len()) && text.matches("…\"").count() == 2, "{text}");
         }
     }
 

@@ -99,6 +99,7 @@ pub(crate) fn all_in_one(
     for subcommand in program.subcommands {
         line = line.subcommand(subcommand.name, subcommand.about);
     }
+    let arguments = arguments.into_iter().map(long_name);
     let Parsed { settings, check, .. } = parsed(&line, arguments, program.subcommands, "config.file")?;
     let file = settings.text("config.file").to_owned();
     let mut greeting = String::new();
@@ -114,6 +115,14 @@ pub(crate) fn all_in_one(
     let plan =
         plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
     if check { Err(fine()) } else { Ok(Plan { greeting, ..plan }) }
+}
+
+/// `--config` is `--config.file`: this program has no other file.
+fn long_name(argument: OsString) -> OsString {
+    match argument.to_str().and_then(|text| text.strip_prefix("--config")) {
+        Some(rest) if rest.is_empty() || rest.starts_with('=') => format!("--config.file{rest}").into(),
+        _ => argument,
+    }
 }
 
 /// What the command line and the environment say.

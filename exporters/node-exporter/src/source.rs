@@ -6,21 +6,29 @@ use std::path::PathBuf;
 use crate::read::Reader;
 use crate::text::Malformed;
 
-/// A source that reads one file at each scrape. `put` is told the text; what it remembers lives as long as the source.
+/// A source that reads one [short](Reader::short) file at each scrape. `put` is told the text; what it remembers lives as long as the source.
 pub(crate) fn file<F>(path: PathBuf, put: F) -> BoxedSource
 where
     F: FnMut(&[u8], &mut Sink) -> Result<(), Malformed> + Send + 'static,
 {
-    BoxedSource::blocking(FileSource { path, absent: None, reader: Reader::new(), put })
+    BoxedSource::blocking(FileSource { path, absent: None, reader: Reader::short(), put })
 }
 
-/// The same for a file that is absent where the kernel lacks a part, which is no failure. `absent` says what is not
+/// The same for a file with records of any length, which may be absent if there are words for that.
+pub(crate) fn long_file<F>(path: PathBuf, absent: Option<&'static str>, put: F) -> BoxedSource
+where
+    F: FnMut(&[u8], &mut Sink) -> Result<(), Malformed> + Send + 'static,
+{
+    BoxedSource::blocking(FileSource { path, absent, reader: Reader::new(), put })
+}
+
+/// The same as [`file`] for one that is absent where the kernel lacks a part, which is no failure. `absent` says what is not
 /// there.
 pub(crate) fn optional_file<F>(path: PathBuf, absent: &'static str, put: F) -> BoxedSource
 where
     F: FnMut(&[u8], &mut Sink) -> Result<(), Malformed> + Send + 'static,
 {
-    BoxedSource::blocking(FileSource { path, absent: Some(absent), reader: Reader::new(), put })
+    BoxedSource::blocking(FileSource { path, absent: Some(absent), reader: Reader::short(), put })
 }
 
 struct FileSource<F> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::route::text;
 use super::under_way::Form;
-use super::{App, HttpResponse, Instance, SETTLED};
+use super::{App, HttpResponse, Instance, NOW_AND_AGAIN, SETTLED};
 use crate::build;
 use crate::memory;
 use crate::probe::{Parameters, ProbeError, Probes, parameter};
@@ -159,9 +159,10 @@ impl App {
 
     fn encode(&self, (_, gzip): Form, write: impl FnOnce(&mut Assembly, &mut dyn Output)) -> Bytes {
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        // Ever more seldom: buffers find their sizes soon, but who asks, and how, may change later.
+        // Soon and then now and again: buffers find their sizes early, but who asks, and how, may change later.
         let pages = self.pages.fetch_add(1, Ordering::Relaxed);
-        if pages >= SETTLED && pages.is_power_of_two() {
+        if (pages >= SETTLED && pages.is_power_of_two()) || (pages > 0 && pages.is_multiple_of(NOW_AND_AGAIN))
+        {
             memory::give_back();
         }
         self.unsent.counted(encoder.encode(gzip, write))

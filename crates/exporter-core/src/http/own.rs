@@ -10,7 +10,13 @@ use prometheus_client::registry::Registry;
 
 use std::time::SystemTime;
 
-use crate::prom;
+use crate::{log, prom};
+
+static LOG_LINES_LOST: exposition::Family<0> = exposition::Family::counter(
+    "exporter_log_lines_lost_total",
+    "Log lines that standard error did not take at once.",
+    &[],
+);
 
 type Labels = [(&'static str, &'static str); 1];
 
@@ -155,6 +161,7 @@ impl OwnMetrics {
     }
 
     pub(crate) fn put(&self, page: &mut Page) {
+        page.put(&LOG_LINES_LOST, [], log::lost());
         if let Err(error) = prom::put(&self.registry, page) {
             tracing::warn!(%error, "the server's own metrics");
         }

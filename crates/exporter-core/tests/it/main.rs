@@ -11,4 +11,5 @@ mod meeting_scrapes;
 mod pki;
 mod program;
 mod support;
+mod unread_log;
 mod web_config;

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a scrape costs, ours beside the exporter people run today.
 
 mod app_health;
+mod composed;
 mod container;
 mod entries;
 mod load;
@@ -43,7 +44,7 @@ pub(crate) fn names() -> String {
     ENTRIES
         .iter()
         .map(|entry| entry.name)
-        .chain(["app-health", "container", "container-50", "encode", "s3"])
+        .chain(["app-health", "composed", "container", "container-50", "encode", "s3"])
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -70,6 +71,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     if options.name == "s3" {
         return s3::run(&binary(options, "s3-exporter")?);
+    }
+    if options.name == "composed" {
+        let ours = match &options.binary {
+            Some(_) => binary(options, "exporters")?,
+            None => build(&["--package", "exporters", "--example", "with_your_own"])?
+                .join("examples/with_your_own"),
+        };
+        return composed::run(&ours, options.scrapes);
     }
     if let Some(count) = container::count(&options.name) {
         return container::run(options, binary(options, "container-exporter")?, count);
@@ -119,18 +128,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 fn binary(options: &Options, package: &str) -> Result<PathBuf> {
     match &options.binary {
         Some(path) => path.canonicalize().with_context(|| path.display().to_string()),
-        None => build(package),
+        None => Ok(build(&["--package", package])?.join(package)),
     }
 }
 
 /// The binary as it is shipped, of this one package (what else is in the workspace must not change its features), static as in
-/// the image: what a process of another kind would share with it is not there to be shared.
-fn build(package: &str) -> Result<PathBuf> {
+/// the image: what a process of another kind would share with it is not there to be shared. Returns the folder.
+fn build(what: &[&str]) -> Result<PathBuf> {
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo =
-        shell::cargo(&["build", "--quiet", "--profile", "dist", "--package", package, "--target", &triple]);
+        shell::cargo(&[&["build", "--quiet", "--profile", "dist", "--target", &triple], what].concat());
     shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static"))?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo::root().join("target"), PathBuf::from);
-    Ok(target.join(triple).join("dist").join(package))
+    Ok(target.join(triple).join("dist"))
 }

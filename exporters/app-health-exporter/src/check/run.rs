@@ -99,9 +99,9 @@ impl Checker {
             *sum += phase.as_secs_f64();
         }
         if let Some(facts) = &trace.facts
-            && facts.earliest_expiry.is_some()
+            && facts.chain.earliest_expiry.is_some()
         {
-            state.certificate_end = facts.earliest_expiry;
+            state.certificate_end = facts.chain.earliest_expiry;
         }
         state.count(took, failure.map(|failure| failure.reason), report, clock::now());
     }

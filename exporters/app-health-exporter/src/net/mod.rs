@@ -8,6 +8,7 @@ pub(crate) mod failure;
 mod hosts;
 pub(crate) mod http;
 pub(crate) mod json;
+pub(crate) mod known;
 pub(crate) mod proxy;
 pub(crate) mod roots;
 pub(crate) mod tls;

@@ -12,9 +12,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, SupportedProtocolVersion, version};
 
-use super::cert::Facts;
+use super::known::{Chain, Known};
 use super::roots::Roots;
-use super::verify::{Judge, Recorder, chain_expiry, failure};
+use super::verify::{Judge, Recorder, failure};
 use super::{Failure, Reason};
 use crate::config::client::TlsConfig;
 
@@ -97,11 +97,10 @@ pub(crate) struct TlsClient {
 /// An established connection's or a failed handshake's facts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsFacts {
-    /// The earliest end among the certificates the server showed.
-    pub(crate) earliest_expiry: Option<i64>,
+    /// What the certificates say that the server showed.
+    pub(crate) chain: Arc<Chain>,
     /// Of the verified chain; absent after a failed handshake.
     pub(crate) chain_expiry: Option<f64>,
-    pub(crate) leaf: Option<Facts>,
     pub(crate) version: Option<&'static str>,
     pub(crate) cipher: Option<String>,
 }
@@ -124,6 +123,7 @@ impl TlsClient {
             roots,
             skip: config.insecure_skip_verify,
             schemes: provider.signature_verification_algorithms,
+            known: Known::default(),
         });
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions(config).map_err(bad)?)
@@ -158,26 +158,16 @@ impl TlsClient {
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.dangerous().set_certificate_verifier(recorder.clone());
         let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-        let shown = recorder.take();
-        let chain: Vec<Facts> = shown.chain.iter().filter_map(|der| Facts::parse(der)).collect();
-        let mut facts = TlsFacts {
-            earliest_expiry: chain.iter().map(|cert| cert.not_after).min(),
-            ..TlsFacts::default()
-        };
+        let mut facts = TlsFacts { chain: recorder.shown(), ..TlsFacts::default() };
         match result {
             Ok(stream) => {
                 let session = stream.get_ref().1;
                 facts.version = session.protocol_version().map(version_name);
                 facts.cipher = session.negotiated_cipher_suite().map(|suite| cipher_name(suite.suite()));
-                let end = shown.verified.then(|| chain_expiry(&chain, &self.judge.roots)).flatten();
-                facts.chain_expiry = Some(end.map_or(NEVER, |end| end as f64));
-                facts.leaf = chain.into_iter().next();
+                facts.chain_expiry = Some(facts.chain.verified_expiry.map_or(NEVER, |end| end as f64));
                 (Ok(stream), facts)
             }
-            Err(error) => {
-                facts.leaf = chain.into_iter().next();
-                (Err(failure(&error)), facts)
-            }
+            Err(error) => (Err(failure(&error)), facts),
         }
     }
 }

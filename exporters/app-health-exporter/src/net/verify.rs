@@ -8,15 +8,9 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::cert::Facts;
+use super::known::{Chain, Key, Known};
 use super::roots::Roots;
 use super::{Failure, Reason};
-
-/// What a server showed, whether it was accepted or not.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shown {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) verified: bool,
-}
 
 /// How certificates are judged; made once for a module.
 #[derive(Debug)]
@@ -26,13 +20,15 @@ pub(crate) struct Judge {
     pub(crate) roots: Arc<Roots>,
     pub(crate) skip: bool,
     pub(crate) schemes: tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms,
+    pub(crate) known: Known,
 }
 
 /// One connection's verifier.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     judge: Arc<Judge>,
-    shown: Mutex<Shown>,
+    /// What the server showed, whether it was accepted or not.
+    shown: Mutex<Arc<Chain>>,
 }
 
 impl Recorder {
@@ -40,8 +36,8 @@ impl Recorder {
         Self { judge, shown: Mutex::default() }
     }
 
-    pub(crate) fn take(&self) -> Shown {
-        std::mem::take(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn shown(&self) -> Arc<Chain> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn verify(
@@ -90,10 +86,26 @@ impl ServerCertVerifier for Recorder {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let result = self.verify(leaf, intermediates, name, ocsp, now);
-        let chain = std::iter::once(leaf).chain(intermediates).map(|der| der.clone().into_owned()).collect();
-        let verified = result.is_ok() && !self.judge.skip;
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Shown { chain, verified };
+        let all = || std::iter::once(leaf).chain(intermediates);
+        let key = Key::new(name, all());
+        let known = self.judge.known.get(&key, now.as_secs() as i64);
+        let (chain, result) = known.map_or_else(
+            || {
+                let result = self.verify(leaf, intermediates, name, ocsp, now);
+                let facts: Vec<Facts> = all().filter_map(|der| Facts::parse(der)).collect();
+                let readable = facts.len() == all().count();
+                let verified = result.is_ok() && !self.judge.skip;
+                let expiry = verified.then(|| chain_expiry(&facts, &self.judge.roots)).flatten();
+                let chain = Arc::new(Chain::new(facts, expiry));
+                // Of one that could not be read the dates are not known.
+                if result.is_ok() && readable {
+                    self.judge.known.put(key, chain.clone());
+                }
+                (chain, result)
+            },
+            |chain| (chain, Ok(())),
+        );
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = chain;
         result.map(|()| ServerCertVerified::assertion())
     }
 
@@ -151,7 +163,7 @@ pub(crate) fn failure(error: &std::io::Error) -> Failure {
 }
 
 /// When the longest-lived verified chain of a leaf ends: the earliest end in it, authorities included.
-pub(crate) fn chain_expiry(chain: &[Facts], roots: &Roots) -> Option<i64> {
+fn chain_expiry(chain: &[Facts], roots: &Roots) -> Option<i64> {
     fn walk(cert: &Facts, chain: &[Facts], roots: &Roots, depth: usize) -> Option<i64> {
         let by_root = roots.expiry.get(&cert.raw_issuer).map(|end| cert.not_after.min(*end));
         if depth == 0 || cert.raw_issuer == cert.raw_subject {
@@ -163,4 +175,69 @@ pub(crate) fn chain_expiry(chain: &[Facts], roots: &Roots) -> Option<i64> {
     }
     let leaf = chain.first()?;
     walk(leaf, chain, roots, 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+    use tokio_rustls::rustls::crypto::ring::default_provider;
+
+    const DURING: u64 = 1_780_000_000;
+    const AFTER: u64 = 2_000_000_000;
+
+    fn judge(ca_pem: &str) -> Arc<Judge> {
+        let roots = Arc::new(Roots::from_pem(ca_pem.as_bytes()));
+        let provider = Arc::new(default_provider());
+        let schemes = provider.signature_verification_algorithms;
+        let webpki = WebPkiServerVerifier::builder_with_provider(roots.store.clone(), provider).build();
+        Arc::new(Judge {
+            webpki: Some(webpki.unwrap()),
+            roots,
+            skip: false,
+            schemes,
+            known: Known::default(),
+        })
+    }
+
+    #[test]
+    fn a_known_chain_is_good_for_its_name_its_dates_and_its_authorities_only() {
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+        let mut leaf = CertificateParams::new(["shop.example".to_owned()]).unwrap();
+        leaf.not_before = date_time_ymd(2026, 1, 1);
+        leaf.not_after = date_time_ymd(2027, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let leaf = leaf.signed_by(&key, &ca).unwrap();
+        let judge = self::judge(&ca.pem());
+        let verify = |judge: &Arc<Judge>, der: &[u8], name: &'static str, now| {
+            let recorder = Recorder::new(judge.clone());
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now));
+            let name = ServerName::try_from(name).unwrap();
+            let result = recorder.verify_server_cert(&CertificateDer::from(der), &[], &name, &[], now);
+            (result.map(drop), recorder.shown())
+        };
+        let (first, shown) = verify(&judge, leaf.der(), "shop.example", DURING);
+        assert_eq!(first, Ok(()));
+        let (again, known) = verify(&judge, leaf.der(), "shop.example", DURING);
+        assert_eq!(again, Ok(()));
+        assert!(Arc::ptr_eq(&shown, &known), "verified once only");
+        assert_eq!(shown.verified_expiry, shown.earliest_expiry);
+
+        let refused = |judge, der, name, now| {
+            let (result, shown) = verify(judge, der, name, now);
+            assert_eq!(shown.verified_expiry, None);
+            failure(&std::io::Error::other(result.unwrap_err())).reason
+        };
+        assert_eq!(refused(&judge, leaf.der(), "other.example", DURING), Reason::TlsName);
+        assert_eq!(refused(&judge, leaf.der(), "shop.example", AFTER), Reason::TlsExpired);
+        let mut forged = leaf.der().to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(refused(&judge, &forged, "shop.example", DURING), Reason::TlsCertificate);
+        let stranger = CertificateParams::default().self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let others = self::judge(&stranger.pem());
+        // Of the same name, but with another key.
+        assert_eq!(refused(&others, leaf.der(), "shop.example", DURING), Reason::TlsCertificate);
+    }
 }

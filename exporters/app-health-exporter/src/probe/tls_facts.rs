@@ -30,7 +30,7 @@ pub(super) const FAMILIES: [&Desc; 5] =
 
 /// Puts them; also what a refused certificate said of itself, which is when its end matters most.
 pub(super) fn note(probe: &Probe, facts: &TlsFacts) {
-    let leaf = facts.leaf.as_ref().map_or_else(
+    let leaf = facts.chain.leaf.as_ref().map_or_else(
         || "no certificate".to_owned(),
         |leaf| {
             let end = crate::clock::rfc3339(leaf.not_after as f64);
@@ -49,10 +49,10 @@ pub(super) fn put(page: &mut Page, facts: &TlsFacts) {
 }
 
 pub(super) fn put_without_chain(page: &mut Page, facts: &TlsFacts) {
-    if let Some(end) = facts.earliest_expiry {
+    if let Some(end) = facts.chain.earliest_expiry {
         page.put(&EARLIEST, [], end);
     }
-    if let Some(leaf) = &facts.leaf {
+    if let Some(leaf) = &facts.chain.leaf {
         let labels: [&dyn exporter_core::LabelValue; 5] =
             [&leaf.fingerprint, &leaf.issuer, &leaf.serial, &leaf.subject, &leaf.alternative_names];
         page.put(&CHAIN_INFO, labels, 1_u8);

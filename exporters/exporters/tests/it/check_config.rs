@@ -21,6 +21,8 @@ fn both_files_are_checked() {
     for (arguments, wrong) in [
         (vec![path("good.yml")], None),
         (vec![config("good.yml"), web("web.yml")], None),
+        (vec!["--config".to_owned(), path("good.yml")], None),
+        (vec![format!("--config={}", path("bad.yml"))], Some("\"nodes\"")),
         (vec![path("bad.yml")], Some("\"nodes\"")),
         (vec![path("redis.yml")], Some("redis.yml: redis \"cache\": ")),
         (vec![path("listen.yml")], Some("listen.yml: node: listen: 9100: no port")),

@@ -59,9 +59,9 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let count = context.proc("sys/net/netfilter/nf_conntrack_count");
     let limit = context.proc("sys/net/netfilter/nf_conntrack_max");
     let counters = context.proc_net("stat/nf_conntrack");
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     Ok(source::custom(move |sink| {
-        let (Some(entries), Some(limit)) = (reader.integer(&count), reader.integer(&limit)) else {
+        let (Some(entries), Some(limit)) = (reader.kept_integer(&count), reader.kept_integer(&limit)) else {
             return Err(CollectError::no_data("connection tracking is not in use"));
         };
         sink.put(&ENTRIES, [], entries);

@@ -17,7 +17,7 @@ static POOL: Family<0> = Family::gauge("node_entropy_pool_size_bits", "Size of t
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let available = context.proc("sys/kernel/random/entropy_avail");
     let pool_path = context.proc("sys/kernel/random/poolsize");
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     // The pool's size is built into the kernel.
     let mut pool = None;
     Ok(source::custom(move |sink| {

@@ -26,7 +26,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let mut filter = Filter::new(&context.settings, INCLUDE, EXCLUDE)?;
     let zeros = context.settings.switch(ZEROS);
-    Ok(source::file(context.proc("interrupts"), move |text, sink| {
+    Ok(source::long_file(context.proc("interrupts"), None, move |text, sink| {
         for interrupt in parse(text)? {
             let key = [interrupt.name, b";", &interrupt.info, b";", &interrupt.devices].concat();
             if !filter.selects(&key) {

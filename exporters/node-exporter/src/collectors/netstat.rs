@@ -28,7 +28,7 @@ pub(crate) const FLAGS: &[Flag] = &[Flag::value(
 )];
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     let mut wanted = Filter::including(&context.settings, FIELDS)?;
     let mut tables = ["netstat", "snmp"].map(|file| Table::new(context.proc_net(file)));
     let snmp6 = context.proc_net("snmp6");

@@ -45,7 +45,7 @@ static FILES: [(&str, Option<&Family<0>>, Option<&Family<0>>); 4] = [
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let files = FILES.map(|(file, some, full)| (context.proc("pressure").join(file), some, full));
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     Ok(source::custom(move |sink| {
         let mut found = false;
         for (path, some, full) in &files {

@@ -21,9 +21,9 @@ static TIMESLICES: Family<1> =
     Family::counter("node_schedstat_timeslices_total", "Time slices that the CPU ran.", &["cpu"]);
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    Ok(source::optional_file(
+    Ok(source::long_file(
         context.proc("schedstat"),
-        "the kernel keeps no scheduler statistics",
+        Some("the kernel keeps no scheduler statistics"),
         |text, sink| {
             let cpus = parse(text)?;
             for cpu in &cpus {

@@ -44,7 +44,7 @@ pub(crate) const FLAGS: &[Flag] =
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     let path = context.proc("stat");
     let by_vector = context.settings.switch("collector.stat.softirq");
-    let mut reader = Reader::new();
+    let mut reader = Reader::short();
     let mut cpus = cpu::Cpus::new(context)?;
     Ok(source::custom(move |sink| {
         let text = reader.lines(&path)?;

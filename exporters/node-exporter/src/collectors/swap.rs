@@ -23,7 +23,7 @@ static PRIORITY: Family<2> = Family::gauge(
 );
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    Ok(source::file(context.proc("swaps"), |text, sink| {
+    Ok(source::long_file(context.proc("swaps"), None, |text, sink| {
         let areas = parse(text)?;
         for area in &areas {
             sink.put(&SIZE, [&area.device, &area.kind], area.size * 1024);

@@ -3,24 +3,35 @@
 //! Either way the kernel walks its whole table of connections, which is sized by the host's memory. The dump asks for both
 //! families in one walk, and leaves out the state of sockets that are bound and no more: for those the kernel would walk
 //! the table of all ports as well. Above a number of sockets nothing is asked.
+//!
+//! With much memory the walk takes as long as a fifth of all the rest. Who has not asked for this collector, which the peer
+//! has not on, gets it for a bounded share of the processor: what was counted is shown again for as long as the walk was
+//! dear, at most a minute, with the time it is from.
 
-use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family, Flag};
+use exporter_core::{CollectError, Collector, ConfigError, Family, Flag, Sink};
 use rustix::net::netlink::SOCK_DIAG;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::sockstat;
 use crate::context::Context;
 use crate::netlink::{Netlink, NetlinkError, messages, u8_at, u32_at};
 use crate::read::{ReadError, Reader};
-use crate::source;
-use crate::text::{Malformed, fields, hexadecimal, integer, lines};
+use crate::text::{Malformed, fields, hexadecimal, lines};
 
 pub(crate) static TCPSTAT: Collector =
-    Collector { name: "tcpstat", enabled: true, families: &[STATES.desc()], dynamic: &[] };
+    Collector { name: "tcpstat", enabled: true, families: &[STATES.desc(), COUNTED.desc()], dynamic: &[] };
 
 static STATES: Family<1> = Family::gauge(
     "node_tcp_connection_states",
     "TCP sockets by state, and bytes in their queues.",
     &["state"],
+);
+
+static COUNTED: Family<0> = Family::gauge(
+    "node_tcp_connection_states_timestamp_seconds",
+    "When the TCP sockets were counted, in Unix time.",
+    &[],
 );
 
 /// By the kernel's number, which begins with 1.
@@ -42,6 +53,12 @@ const MAX_SOCKETS: &str = "collector.tcpstat.max-sockets";
 
 pub(crate) const FLAGS: &[Flag] =
     &[Flag::value(MAX_SOCKETS, "20000", "Leave tcpstat out while there are more TCP sockets than this.")];
+
+/// Counts last this many times as long as it took to count: five microseconds in a second are spent at most. Those of a
+/// small machine, where it takes twenty, are new at each scrape ...
+const LASTS_TIMES: u32 = 200_000;
+/// ... and on any machine once a minute, at the usual intervals.
+const LASTS: Duration = Duration::from_secs(50);
 
 const TCPDIAG_GETSOCK: u16 = 18;
 /// One bit a state: those that have a name here, and requests that are half open (12), which the kernel reports as the
@@ -65,38 +82,72 @@ impl Counts {
     }
 }
 
-pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let limit: u64 = context.settings.number(MAX_SOCKETS)?;
-    let sockstat = ["sockstat", "sockstat6"].map(|file| context.proc_net(file));
-    let files = ["tcp", "tcp6"].map(|file| context.proc_net(file));
-    let mut netlink = context.shares_network().then(|| Netlink::new(Some(SOCK_DIAG)));
-    let mut reader = Reader::new();
-    Ok(source::custom(move |sink| {
-        let sockets: u64 = sockstat.iter().map(|path| reader.read(path).map_or(0, sockets)).sum();
-        if sockets > limit {
-            return Err(CollectError::no_data(format!("{sockets} TCP sockets, and --{MAX_SOCKETS}={limit}")));
+pub(super) struct States {
+    limit: u64,
+    files: [PathBuf; 2],
+    netlink: Option<Netlink>,
+    reader: Reader,
+    /// Whether counts are new at each scrape.
+    always: bool,
+    last: Option<Counted>,
+}
+
+struct Counted {
+    counts: Counts,
+    at: SystemTime,
+    until: Instant,
+}
+
+impl States {
+    pub(super) fn new(context: &Context) -> Result<Self, ConfigError> {
+        Ok(Self {
+            limit: context.settings.number(MAX_SOCKETS)?,
+            files: ["tcp", "tcp6"].map(|file| context.proc_net(file)),
+            netlink: context.shares_network().then(|| Netlink::new(Some(SOCK_DIAG))),
+            reader: Reader::short(),
+            always: context.settings.is_set("collector.tcpstat"),
+            last: None,
+        })
+    }
+
+    pub(super) fn put(&mut self, sockets: &sockstat::Counts, sink: &mut Sink) -> Result<(), CollectError> {
+        let named = ["TCP_inuse", "TCP_tw", "TCP6_inuse"];
+        let sockets: u64 = named.into_iter().filter_map(|name| sockets.get(name)).sum();
+        if sockets > self.limit {
+            let told = format!("{sockets} TCP sockets, and --{MAX_SOCKETS}={}", self.limit);
+            return Err(CollectError::no_data(told));
         }
-        let mut counts = Counts::default();
-        match &mut netlink {
-            Some(netlink) => ask(netlink, &mut counts)?,
-            None => read(&mut reader, &files, &mut counts)?,
-        }
+        let kept = self.last.take().filter(|last| !self.always && Instant::now() < last.until);
+        let counted = match kept {
+            Some(last) => last,
+            None => {
+                let (at, began) = (SystemTime::now(), Instant::now());
+                let counts = self.count()?;
+                Counted { counts, at, until: Instant::now() + lasts(began.elapsed()) }
+            }
+        };
+        let Counted { counts, at, .. } = self.last.insert(counted);
         for (name, count) in NAMES.iter().zip(counts.states) {
             sink.put(&STATES, [name], count);
         }
         sink.put(&STATES, [&"rx_queued_bytes"], counts.received);
         sink.put(&STATES, [&"tx_queued_bytes"], counts.sent);
+        sink.put(&COUNTED, [], at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
         Ok(())
-    }))
+    }
+
+    fn count(&mut self) -> Result<Counts, CollectError> {
+        let mut counts = Counts::default();
+        match &mut self.netlink {
+            Some(netlink) => ask(netlink, &mut counts)?,
+            None => read(&mut self.reader, &self.files, &mut counts)?,
+        }
+        Ok(counts)
+    }
 }
 
-/// TCP sockets in use or waiting, by a `sockstat` file.
-fn sockets(text: &[u8]) -> u64 {
-    let tcp = |line: &&[u8]| line.starts_with(b"TCP:") || line.starts_with(b"TCP6:");
-    let Some(line) = lines(text).find(tcp) else { return 0 };
-    let words: Vec<&[u8]> = fields(line).collect();
-    let counted = words.windows(2).filter(|pair| matches!(pair[0], b"inuse" | b"tw"));
-    counted.filter_map(|pair| integer(pair[1])).sum()
+fn lasts(took: Duration) -> Duration {
+    (took * LASTS_TIMES).min(LASTS)
 }
 
 fn ask(netlink: &mut Netlink, counts: &mut Counts) -> Result<(), NetlinkError> {
@@ -174,9 +225,9 @@ mod tests {
     }
 
     #[test]
-    fn sockets_in_use_and_waiting() {
-        assert_eq!(sockets(b"sockets: used 9\nTCP: inuse 3 orphan 1 tw 4 alloc 5 mem 6\n"), 7);
-        assert_eq!(sockets(b"TCP6: inuse 2\n"), 2);
-        assert_eq!(sockets(b""), 0);
+    fn what_was_dear_to_count_lasts() {
+        assert_eq!(lasts(Duration::from_micros(20)), Duration::from_secs(4));
+        assert_eq!(lasts(Duration::from_micros(200)), Duration::from_secs(40));
+        assert_eq!(lasts(Duration::from_secs(3)), LASTS);
     }
 }

@@ -76,7 +76,7 @@ impl BlockingSource for Time {
 impl Device {
     /// The list of available sources changes only with the one in use: when the kernel finds that unstable.
     fn refresh(&mut self, reader: &mut Reader) {
-        let current = reader.attribute(&self.current_path).unwrap_or_default();
+        let current = reader.kept_attribute(&self.current_path).unwrap_or_default();
         if self.available.is_empty() || self.current != current {
             self.current = current.to_vec();
             let available = reader.attribute(&self.available_path).unwrap_or_default();

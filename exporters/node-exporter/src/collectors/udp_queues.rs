@@ -1,10 +1,11 @@
 //! Bytes waiting in UDP sockets, from `udp` and `udp6` in `/proc/net`.
 
-use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family};
+use exporter_core::{CollectError, Collector, Family, Sink};
+use std::path::PathBuf;
 
+use super::sockstat::Counts;
 use crate::context::Context;
 use crate::read::Reader;
-use crate::source;
 use crate::text::{Malformed, fields, hexadecimal, lines};
 
 pub(crate) static UDP_QUEUES: Collector =
@@ -12,13 +13,30 @@ pub(crate) static UDP_QUEUES: Collector =
 
 static QUEUES: Family<2> = Family::gauge("node_udp_queues", "Bytes queued in UDP sockets.", &["ip", "queue"]);
 
-pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let files = [("v4", context.proc_net("udp")), ("v6", context.proc_net("udp6"))];
-    let mut reader = Reader::new();
-    Ok(source::custom(move |sink| {
+pub(super) struct Queues {
+    /// Name, the count of its sockets, and the list of them.
+    files: [(&'static str, &'static str, PathBuf); 2],
+    reader: Reader,
+}
+
+impl Queues {
+    pub(super) fn new(context: &Context) -> Self {
+        let file = |ip, count, file| (ip, count, context.proc_net(file));
+        Self {
+            files: [file("v4", "UDP_inuse", "udp"), file("v6", "UDP6_inuse", "udp6")],
+            reader: Reader::short(),
+        }
+    }
+
+    pub(super) fn put(&mut self, sockets: &Counts, sink: &mut Sink) -> Result<(), CollectError> {
         let mut found = false;
-        for (ip, path) in &files {
-            match reader.table(path).and_then(|text| parse(text).map_err(|error| error.at(path))) {
+        for (ip, count, path) in &self.files {
+            // To list none, the kernel would walk through its whole table.
+            let sums = match sockets.get(count) {
+                Some(0) => Ok((0, 0)),
+                _ => self.reader.parse(path, parse),
+            };
+            match sums {
                 Ok((sent, received)) => {
                     found = true;
                     sink.put(&QUEUES, [ip, &"tx"], sent);
@@ -29,7 +47,7 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
             }
         }
         if found { Ok(()) } else { Err(CollectError::no_data("no UDP in /proc/net")) }
-    }))
+    }
 }
 
 /// The sums of the transmit and the receive queues, in bytes: the fifth field of each line but the first.

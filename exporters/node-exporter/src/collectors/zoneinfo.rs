@@ -61,7 +61,7 @@ static PROTECTION: Dynamic<2> = Dynamic::new(
 );
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    Ok(source::file(context.proc("zoneinfo"), |text, sink| {
+    Ok(source::long_file(context.proc("zoneinfo"), None, |text, sink| {
         parse(text, |node, zone, field| match field {
             Field::Count(at, value) => sink.put(FIELDS[at].0, [&node, &zone], value),
             Field::Protection(at, value) => {

@@ -76,6 +76,7 @@ const EXTRAS: &[&str] = &[
     // The kernel names these; the peer knows some of them.
     "node_memory_",
     "node_netstat_Tcp_MaxConn",
+    "node_tcp_connection_states_timestamp_seconds",
     "node_textfile_file_error",
 ];
 

@@ -43,6 +43,7 @@ const MOVING: &[&str] = &[
     "node_filesystem_free_bytes",
     "node_filesystem_size_bytes",
     "node_scrape_collector_duration_seconds",
+    "node_tcp_connection_states_timestamp_seconds",
     "node_textfile_mtime_seconds",
     "node_time_seconds",
     "node_time_zone_offset_seconds",

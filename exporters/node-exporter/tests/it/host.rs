@@ -63,6 +63,31 @@ fn sockets_are_counted_over_netlink() {
 }
 
 #[test]
+fn queued_bytes_are_seen_once_there_is_a_socket() {
+    let node = Node::new(&[]);
+    let queued = || value(&node.scrape(), "node_udp_queues{ip=\"v4\",queue=\"rx\"}").unwrap();
+    let before = queued();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(&[0; 1000], socket.local_addr().unwrap()).unwrap();
+    // Others may read or close theirs meanwhile.
+    assert!((0..100).any(|_| queued() >= before + 1000.0 || queued() >= 1000.0), "{before} bytes before");
+}
+
+#[test]
+fn counts_of_sockets_say_when_they_are_from() {
+    const COUNTED: &str = "node_tcp_connection_states_timestamp_seconds";
+    let asked = Node::new(&[("collector.tcpstat".into(), "true".into())]);
+    let times = [(); 3].map(|()| value(&asked.scrape(), COUNTED).unwrap());
+    assert!(times.is_sorted_by(|a, b| a < b), "asked for, they are new each time: {times:?}");
+    let node = Node::new(&[]);
+    let (counted, now) =
+        (|page: &str| value(page, COUNTED).unwrap(), |page: &str| value(page, "node_time_seconds"));
+    let page = node.scrape();
+    assert!((counted(&page) - now(&page).unwrap()).abs() < 5.0);
+    assert!(counted(&node.scrape()) >= counted(&page));
+}
+
+#[test]
 fn files_and_netlink_tell_the_same_about_the_loopback() {
     let page = |netlink: &str| Node::new(&[("collector.netdev.netlink".into(), netlink.into())]).scrape();
     let (kernel, files) = (page("true"), page("false"));

@@ -50,7 +50,7 @@ impl Facts {
     }
 
     pub(super) fn put(&mut self, sink: &mut Sink) {
-        let online = self.reader.attribute(&self.online).unwrap_or_default();
+        let online = self.reader.kept_attribute(&self.online).unwrap_or_default();
         if self.known_for.as_deref() != Some(online) {
             let online = online.to_vec();
             self.look_up(&online);

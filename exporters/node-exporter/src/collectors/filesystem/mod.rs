@@ -8,7 +8,7 @@ use exporter_core::{
 };
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::filter::Filter;
@@ -91,6 +91,10 @@ pub(crate) const FLAGS: &[Flag] = &[
 
 /// What is kept for writing the answer after the wait.
 const MARGIN: Duration = Duration::from_millis(100);
+/// The list of mounts is written by the kernel anew at each read, which takes as long as all else here. It is not read while
+/// the kernel says that nothing was mounted, unmounted or remounted, but after so long. That a filesystem has turned
+/// itself read-only because of errors is not told so; statfs shows it, if we do not see it read-only anyway.
+const LIST_LASTS: Duration = Duration::from_secs(60);
 /// In `device_error`, as the peer has it.
 const HANGS: &str = "mountpoint timeout";
 
@@ -104,6 +108,9 @@ struct Filesystem {
     pool: Pool,
     /// The text that `mounts` was made from: it is the same at nearly every scrape.
     text: Vec<u8>,
+    read: Option<Instant>,
+    /// What statfs said of each mount then.
+    seen_read_only: Vec<Option<bool>>,
     mounts: Arc<[Mount]>,
     repeated: Vec<bool>,
 }
@@ -133,6 +140,8 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
         timeout: settings.duration(TIMEOUT)?,
         pool: Pool::new(pool::statfs),
         text: Vec::new(),
+        read: None,
+        seen_read_only: Vec::new(),
         mounts: Arc::new([]),
         repeated: Vec::new(),
     }))
@@ -141,8 +150,12 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
 impl BlockingSource for Filesystem {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         self.refresh()?;
-        let patience = self.timeout.min(scrape.remaining().saturating_sub(MARGIN));
-        let verdicts = self.pool.ask(&self.mounts, patience, self.timeout);
+        let mut verdicts = self.ask(scrape);
+        if self.has_turned(&verdicts) {
+            self.read = None;
+            self.refresh()?;
+            verdicts = self.ask(scrape);
+        }
         put(&self.mounts, &self.repeated, &verdicts, sink);
         let unasked = |(mount, verdict): (&Mount, &Verdict)| {
             matches!(verdict, Verdict::NoTime).then(|| mount.point.clone())
@@ -158,17 +171,42 @@ impl BlockingSource for Filesystem {
 }
 
 impl Filesystem {
+    fn ask(&mut self, scrape: &Scrape) -> Vec<Verdict> {
+        let patience = self.timeout.min(scrape.remaining().saturating_sub(MARGIN));
+        self.pool.ask(&self.mounts, patience, self.timeout)
+    }
+
+    /// Whether a filesystem that statfs showed as writable, or as read-only, is no longer so.
+    fn has_turned(&mut self, verdicts: &[Verdict]) -> bool {
+        let mut turned = false;
+        self.seen_read_only.resize(verdicts.len(), None);
+        for (seen, verdict) in self.seen_read_only.iter_mut().zip(verdicts) {
+            if let Verdict::Usage(usage) = verdict {
+                turned |= seen.replace(usage.read_only).is_some_and(|before| before != usage.read_only);
+            }
+        }
+        turned
+    }
+
     fn refresh(&mut self) -> Result<(), CollectError> {
+        let known = self.read.is_some_and(|read| read.elapsed() < LIST_LASTS);
+        if known && self.paths.iter().any(|path| self.reader.has_same_mounts(path)) {
+            return Ok(());
+        }
+        self.read = None;
         let (path, text) = self.reader.first(&self.paths)?;
+        self.read = Some(Instant::now());
         if self.text == text && !self.text.is_empty() {
             return Ok(());
         }
-        let all = mounts::parse(text, &self.rootfs).map_err(|error| error.at(path))?;
+        let parsed = mounts::parse(text, &self.rootfs).map_err(|error| error.at(path));
+        let all = parsed.inspect_err(|_| self.read = None)?;
         self.text.clear();
         self.text.extend_from_slice(text);
         let wanted = |mount: &Mount| {
             self.mount_points.selects(mount.point.as_bytes()) && self.types.selects(mount.kind.as_bytes())
         };
+        self.seen_read_only.clear();
         self.mounts = mounts::visible(all).into_iter().filter(wanted).collect();
         self.repeated = mounts::repeated(&self.mounts);
         Ok(())

@@ -29,6 +29,8 @@ pub(super) struct Usage {
     pub(super) avail: f64,
     pub(super) files: f64,
     pub(super) files_free: f64,
+    /// As it is mounted where we are, which may be more than on the host.
+    pub(super) read_only: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub(super) fn statfs(path: &Path) -> io::Result<Usage> {
         avail: stat.f_bavail as f64 * block,
         files: stat.f_files as f64,
         files_free: stat.f_ffree as f64,
+        read_only: stat.f_flags as u64 & rustix::fs::StatVfsMountFlags::RDONLY.bits() != 0,
     })
 }
 
@@ -214,7 +217,8 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    const USAGE: Usage = Usage { size: 1.0, free: 1.0, avail: 1.0, files: 1.0, files_free: 1.0 };
+    const USAGE: Usage =
+        Usage { size: 1.0, free: 1.0, avail: 1.0, files: 1.0, files_free: 1.0, read_only: false };
 
     fn mounts(points: &[&str]) -> Vec<Mount> {
         let mount = |point: &&str| {

@@ -62,6 +62,7 @@ impl Files {
             flags: number(reader, directory, "flags").and_then(|flags| u32::try_from(flags).ok()),
             index: number(reader, directory, "ifindex"),
             link: number(reader, directory, "iflink"),
+            master: None,
             address: text(reader, directory, "address"),
             broadcast: text(reader, directory, "broadcast"),
             duplex: text(reader, directory, "duplex"),

@@ -3,7 +3,9 @@
 use exporter_core::{CollectError, Sink};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::files::{number, speed};
 use super::{Link, STATS, Stats, address};
@@ -30,6 +32,9 @@ pub(super) struct Kernel {
     reader: Reader,
     classes: PathBuf,
     facts: HashMap<u64, Facts>,
+    /// Whether addresses are asked for.
+    addresses: bool,
+    speeds: Speeds,
 }
 
 /// What netlink does not tell, and what does not change while name and address stay.
@@ -39,8 +44,42 @@ struct Facts {
     address_assign: Option<u64>,
     name_assign: Option<u64>,
     device_id: Option<u64>,
-    speed: PathBuf,
-    duplex: PathBuf,
+    speed_path: PathBuf,
+    duplex_path: PathBuf,
+    speed: Option<i64>,
+    duplex: String,
+}
+
+/// Speed and duplex are looked up again when so long has passed.
+const SPEEDS_LAST: Duration = Duration::from_secs(60);
+/// How many scrapes after a change they are looked up at each: a bond finds out a moment later.
+const UNSETTLED: u32 = 2;
+
+/// When speed and duplex, two files an interface, for which drivers ask the hardware, are looked up: they change with a
+/// carrier, maybe that of another interface, on which this one stands.
+#[derive(Default)]
+struct Speeds {
+    /// Of all interfaces' states.
+    hash: u64,
+    since: Option<Instant>,
+    unsettled: u32,
+}
+
+impl Speeds {
+    fn are_due(&mut self, links: &[Link]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        for link in links {
+            (&link.name, &link.address, link.index, link.master).hash(&mut hasher);
+            (link.flags, link.carrier, link.carrier_changes, &link.operstate).hash(&mut hasher);
+        }
+        let hash = hasher.finish();
+        if self.since.is_none_or(|since| since.elapsed() >= SPEEDS_LAST) || self.hash != hash {
+            (self.hash, self.since, self.unsettled) = (hash, Some(Instant::now()), UNSETTLED);
+        }
+        let due = self.unsettled > 0;
+        self.unsettled = self.unsettled.saturating_sub(1);
+        due
+    }
 }
 
 impl Kernel {
@@ -50,6 +89,8 @@ impl Kernel {
             reader: Reader::new(),
             classes: context.sys("class/net"),
             facts: HashMap::new(),
+            addresses: context.settings.switch("collector.netdev.address-info"),
+            speeds: Speeds::default(),
         }
     }
 
@@ -59,13 +100,19 @@ impl Kernel {
     }
 
     pub(super) fn put_addresses(&mut self, links: &[Link], sink: &mut Sink) -> Result<(), CollectError> {
+        if !self.addresses {
+            return Ok(());
+        }
         address::put(self.netlink.dump(RTM_GETADDR, &[0; address::HEADER])?, links, sink);
         Ok(())
     }
 
     /// Adds what only sysfs tells.
     pub(super) fn add_facts(&mut self, links: &mut [Link]) {
-        self.facts.retain(|index, _| links.iter().any(|link| link.index == Some(*index)));
+        let due = self.speeds.are_due(links);
+        if due {
+            self.facts.retain(|index, _| links.iter().any(|link| link.index == Some(*index)));
+        }
         for link in links {
             let Some(index) = link.index else { continue };
             let known = self.facts.get(&index);
@@ -78,21 +125,26 @@ impl Kernel {
                     address_assign: number(reader, &directory, "addr_assign_type"),
                     name_assign: number(reader, &directory, "name_assign_type"),
                     device_id: number(reader, &directory, "dev_id"),
-                    speed: directory.join("speed"),
-                    duplex: directory.join("duplex"),
+                    speed_path: directory.join("speed"),
+                    duplex_path: directory.join("duplex"),
+                    speed: None,
+                    duplex: String::new(),
                 };
                 self.facts.insert(index, facts);
             }
-            let Some(facts) = self.facts.get(&index) else { continue };
+            let Some(facts) = self.facts.get_mut(&index) else { continue };
             link.address_assign = facts.address_assign;
             link.name_assign = facts.name_assign;
             link.device_id = facts.device_id;
             // Drivers answer for interfaces that are up; a loop has neither speed nor duplex.
             if link.flags.is_some_and(|flags| flags & (IFF_UP | IFF_LOOPBACK) == IFF_UP) {
-                link.speed = speed(&mut self.reader, &facts.speed);
-                if link.speed.is_some() {
-                    link.duplex = self.reader.text(&facts.duplex).unwrap_or_default();
+                if due {
+                    facts.speed = speed(&mut self.reader, &facts.speed_path);
+                    let known = facts.speed.and_then(|_| self.reader.text(&facts.duplex_path));
+                    facts.duplex = known.unwrap_or_default();
                 }
+                link.speed = facts.speed;
+                link.duplex.clone_from(&facts.duplex);
             }
         }
     }
@@ -125,6 +177,7 @@ fn link(body: &[u8]) -> Option<Link> {
             3 => link.name = text(value),
             4 => link.mtu = number(),
             5 => link.link = number(),
+            10 => link.master = number(),
             13 => link.queue_length = number(),
             16 => link.operstate = operstate(u8_at(value, 0)?).to_owned(),
             17 => link.link_mode = byte(),
@@ -222,6 +275,22 @@ mod tests {
         let links = parse(&link_message(0x82, &[(3, b"ifb0\0"), (33, &[1]), (16, &[2]), (23, &[0; 8 * 23])]));
         assert_eq!((links[0].carrier, links[0].dormant, links[0].link), (None, None, Some(7)));
         assert_eq!(links[0].stats.unwrap().known, 23);
+    }
+
+    #[test]
+    fn speeds_are_looked_up_after_a_change_of_any_carrier_and_seldom_else() {
+        let mut speeds = Speeds::default();
+        let mut links = vec![Link { carrier_changes: Some(1), ..Link::default() }, Link::default()];
+        let mut due = |links: &[Link]| [(); 4].map(|()| speeds.are_due(links));
+        assert_eq!(due(&links), [true, true, false, false]);
+        links[0].carrier_changes = Some(2);
+        assert_eq!(due(&links), [true, true, false, false]);
+        links[1].master = Some(7);
+        assert_eq!(due(&links), [true, true, false, false]);
+        links.pop();
+        assert_eq!(due(&links), [true, true, false, false]);
+        speeds.since = Instant::now().checked_sub(SPEEDS_LAST);
+        assert!(speeds.are_due(&links));
     }
 
     #[test]
