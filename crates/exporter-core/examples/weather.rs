@@ -38,7 +38,8 @@ impl BlockingSource for Stations {
         self.reads.inc();
         for line in text.lines() {
             let (station, celsius) = parse(line).ok_or_else(|| {
-                CollectError::failed(format!("{line:?}: write a station and a temperature"))
+                let file = self.file.display();
+                CollectError::failed(format!("{file}: {line:?}: write a station and a temperature"))
             })?;
             sink.put(&TEMPERATURE, [&station], celsius);
         }

@@ -1,15 +1,20 @@
 //! What instances there are to be, and making them: all before any is served, so that a bad configuration changes
 //! nothing.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use crate::config::{ConfigFile, Entry, Setting};
 use crate::exporter::{ConfigError, Discovered, Exporter};
 use crate::flags::{DISABLE_DEFAULTS, FlagKind, Settings};
-use crate::http::{Instance, listen};
+use crate::http::{Instance, clash::clash, listen};
 use crate::plan::AllInOne;
 use crate::probe::Probes;
 use crate::registry::Registry;
+use crate::suggest::meant;
+
+/// Who is neither owner nor of the group reads or writes.
+const OTHERS: u32 = 0o006;
 
 /// An instance that is to be.
 #[derive(Clone, Debug)]
@@ -76,8 +81,21 @@ impl Blueprint {
         self.try_build(fingerprint).map_err(|error| ConfigError::new(format!("{}{error}", self.place)))
     }
 
+    fn warn_of_open_secrets(&self) {
+        for flag in (self.exporter.flags)().iter().filter(|flag| flag.secret) {
+            let file = self.settings.text(flag.name);
+            let metadata =
+                std::fs::metadata(file).ok().filter(|metadata| !file.is_empty() && metadata.is_file());
+            if metadata.is_some_and(|metadata| metadata.permissions().mode() & OTHERS != 0) {
+                let flag = flag.name;
+                tracing::warn!(file, "{flag}: every user of this machine can get at this secret: chmod 0640");
+            }
+        }
+    }
+
     fn try_build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
+        self.warn_of_open_secrets();
         let settings = self.settings.anew();
         let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
         let probes = (exporter.probes)(&settings)?;
@@ -132,17 +150,47 @@ pub(crate) fn discovered(program: &AllInOne) -> Result<(Vec<Blueprint>, String),
     Ok((blueprints, table))
 }
 
+/// Each port can be opened once: by the program, or by one instance.
+pub(crate) fn check_ports(common: &[String], blueprints: &[Blueprint]) -> Result<(), ConfigError> {
+    let common = common.iter().map(|address| (None, address));
+    let own = blueprints.iter().flat_map(|one| one.listen.iter().map(move |address| (Some(one), address)));
+    let mut taken: Vec<(String, &String)> = Vec::new();
+    for (instance, address) in common.chain(own) {
+        let whose = instance.map_or_else(
+            || "--web.listen-address".to_owned(),
+            |one| format!("{} {:?}", one.exporter.name, one.name),
+        );
+        if let Some((other, same)) = taken.iter().find(|(_, taken)| clash(taken, address)) {
+            let place = instance.map_or_else(|| format!("{whose}: "), |one| format!("{}listen: ", one.place));
+            let message = format!("{place}{address} is a port that {other} has ({same}): choose another one");
+            return Err(ConfigError::new(message));
+        }
+        taken.push((whose, address));
+    }
+    Ok(())
+}
+
 /// What a config file says.
 pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint>, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::new(format!("--config.file={path}: {error}")))?;
     let mut blueprints: Vec<Blueprint> = Vec::new();
     let place = |place: &str, error: &ConfigError| ConfigError::new(format!("{path}: {place}{error}"));
-    for (kind, entries) in ConfigFile::parse(&text).map_err(|error| place("", &error))?.exporters.0 {
+    for (kind, entries) in ConfigFile::parse(&text).map_err(|error| place("", &error))?.0 {
         let Some(exporter) = program.exporters.iter().find(|exporter| exporter.name == kind) else {
             let known: Vec<_> = program.exporters.iter().map(|exporter| exporter.name).collect();
+            let meant = meant(&kind, known.iter().map(|name| (*name).to_owned()));
             let known = known.join(", ");
-            return Err(ConfigError::new(format!("{path}: unknown exporter {kind:?}; known: {known}")));
+            return Err(ConfigError::new(format!(
+                "{path}: unknown exporter {kind:?}{meant}; known: {known}"
+            )));
+        };
+        let Some(entries) = entries else {
+            tracing::warn!(
+                file = path,
+                "nothing stands under `{kind}:`, so it is not served; `{kind}: [{{}}]` serves one without settings"
+            );
+            continue;
         };
         for entry in entries {
             let named =
@@ -155,13 +203,8 @@ pub(crate) fn configured(program: &AllInOne, path: &str) -> Result<Vec<Blueprint
             one.place = format!("{path}: {entry_of}");
             if blueprints.iter().any(|other| other.path == one.path) {
                 let twice = one.path;
-                return Err(ConfigError::new(format!("{path}: two instances at {twice}: give each a name")));
-            }
-            if let Some(twice) =
-                one.listen.iter().find(|own| blueprints.iter().any(|other| other.listen.contains(own)))
-            {
                 return Err(ConfigError::new(format!(
-                    "{path}: two instances listen on {twice}: give each its own"
+                    "{path}: two instances at {twice}: give each a name of its own"
                 )));
             }
             let same = |other: &&Blueprint| other.exporter.name == kind && other.name == one.name;
@@ -245,7 +288,7 @@ fn plain_label(label: &str) -> Result<&str, ConfigError> {
         return Ok(label);
     }
     Err(ConfigError::new(format!(
-        "labels: {label:?}: a label is letters, digits and single underscores, and begins with no digit"
+        "labels: {label:?}: a label is letters, digits and underscores, and begins with no digit and no two underscores"
     )))
 }
 

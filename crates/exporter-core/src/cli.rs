@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 
 use crate::exporter::ConfigError;
-use crate::flags::{Flag, Settings, add_to, given, names};
+use crate::flags::{DISABLE_DEFAULTS, Flag, Settings, add_to, given, names};
 use crate::source::Collector;
 
 /// The flags that every program has, with the peers' names.
@@ -44,6 +44,20 @@ pub(crate) const CONFIG: Flag = Flag::value(
     "",
     "YAML file with any of these flags, as NAME: VALUE; the command line comes first.",
 );
+
+pub(crate) const TELEMETRY_PATH: Flag = Flag::value("web.telemetry-path", "/metrics", "Path of the metrics.");
+pub(crate) const CONFIG_FILE: Flag =
+    Flag::value("config.file", "", "YAML file that says which instances to serve.");
+
+/// The flags that the programs of one exporter have beside [`common_flags`].
+pub fn standalone_flags() -> [Flag; 3] {
+    [TELEMETRY_PATH, CONFIG, DISABLE_DEFAULTS]
+}
+
+/// Those of a program with several.
+pub fn all_in_one_flags() -> [Flag; 1] {
+    [CONFIG_FILE]
+}
 
 /// How parsing the command line ended, if not with flags.
 #[derive(Debug)]

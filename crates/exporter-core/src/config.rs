@@ -24,12 +24,17 @@ const LABELS: &str = "labels";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigFile {
-    pub(crate) exporters: UniqueMap<Vec<Entry>>,
+    /// By kind; `None` where nothing stands behind the colon.
+    exporters: Option<UniqueMap<Option<Vec<Entry>>>>,
 }
 
 impl ConfigFile {
-    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
-        serde_yaml::from_str(text).map_err(|error| ConfigError::new(unquoted(&error.to_string())))
+    pub(crate) fn parse(text: &str) -> Result<UniqueMap<Option<Vec<Entry>>>, ConfigError> {
+        let file: Option<Self> =
+            serde_yaml::from_str(text).map_err(|error| ConfigError::new(unquoted(&error.to_string())))?;
+        file.and_then(|file| file.exporters).ok_or_else(|| {
+            ConfigError::new("nothing stands under `exporters:`; `exporters: {node: [{}]}` serves this host")
+        })
     }
 }
 
@@ -60,15 +65,23 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries: Vec<(String, V)> = Vec::new();
                 while let Some(key) = map.next_key::<String>()? {
-                    if entries.iter().any(|(other, _)| *other == key) {
-                        return Err(A::Error::custom(format!("{key:?} stands here twice")));
-                    }
+                    once(&entries, &key)?;
                     entries.push((key, map.next_value()?));
                 }
                 Ok(UniqueMap(entries))
             }
         }
         deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// A switch stands twice by its name and its opposite, too: `collector.cpu` and `no-collector.cpu`.
+fn once<V, E: Error>(entries: &[(String, V)], key: &str) -> Result<(), E> {
+    let is = |one: &str, other: &str| one == other || one.strip_prefix("no-") == Some(other);
+    match entries.iter().find(|(other, _)| is(other, key) || is(key, other)) {
+        None => Ok(()),
+        Some((other, _)) if other == key => Err(E::custom(format!("{key:?} stands here twice"))),
+        Some((other, _)) => Err(E::custom(format!("{other:?} and {key:?} are one switch: give it once"))),
     }
 }
 
@@ -93,8 +106,8 @@ impl<'de> Deserialize<'de> for Entry {
                 let (mut entry, mut labelled) = (Entry::default(), false);
                 while let Some(key) = map.next_key::<String>()? {
                     let is_labels = key == LABELS;
-                    let twice = entry.settings.iter().any(|(other, _)| *other == key);
-                    if twice || is_labels && labelled {
+                    once(&entry.settings, &key)?;
+                    if is_labels && labelled {
                         return Err(A::Error::custom(format!("{key:?} stands here twice")));
                     }
                     if is_labels {
@@ -167,7 +180,8 @@ mod tests {
             "exporters:\n  node:\n    - {name: b, path.rootfs: /host}\n    - {name: a, dirs: [x, y], n: 3, labels: {env: test}}\n",
         )
         .unwrap();
-        let (kind, instances) = &file.exporters.0[0];
+        let (kind, instances) = &file.0[0];
+        let instances = instances.as_ref().unwrap();
         assert_eq!((kind.as_str(), instances.len()), ("node", 2));
         let Entry { labels, settings } = &instances[1];
         assert_eq!(settings[1].1.0, ["x", "y"]);
@@ -215,6 +229,16 @@ mod tests {
             ("exporters:\n  node: []\n  node: []\n", "\"node\" stands here twice"),
             ("exporters: {}\nother: 1\n", "other"),
             ("exporters:\n  node:\n    - {a: 1, a: 2}\n", "\"a\" stands here twice"),
+            (
+                "exporters:\n  node:\n    - {no-a: true, a: true}\n",
+                "\"no-a\" and \"a\" are one switch: give it once at line 3",
+            ),
+            ("exporters:\n  node:\n    - {a: 1, no-a: true}\n", "one switch"),
+            ("exporters:\n  node:\n    - {a:}\n", "invalid type: nothing, expected a text"),
+            ("exporters:\n  node: [~]\n", "invalid type: nothing, expected a map"),
+            ("", "nothing stands under `exporters:`"),
+            ("exporters:\n", "nothing stands under `exporters:`"),
+            ("# all of it is a comment\n", "nothing stands under `exporters:`"),
             ("exporters:\n  node:\n    - {labels: {}, labels: {}}\n", "\"labels\" stands here twice"),
             ("exporters:\n  node:\n    - {labels: {a: 1, a: 2}}\n", "\"a\" stands here twice"),
             ("exporters:\n  node:\n    - {labels: {a: {}}}\n", "line 3"),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// `1h30m`, `5s`, `100ms`, `7d`; `None` for anything else, and for more than fits.
+/// `1h30m`, `5s`, `100ms`, `7d`, and `0`, which needs no unit; `None` for anything else, and for more than fits.
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text;
+    let mut rest = if text == "0" { "0s" } else { text };
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -37,8 +37,9 @@ mod tests {
         assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
         assert_eq!(parse_duration("100ms"), Some(Duration::from_millis(100)));
         assert_eq!(parse_duration("1w2d"), Some(Duration::from_secs(9 * 86_400)));
+        assert_eq!(parse_duration("0"), Some(Duration::ZERO));
         assert_eq!(parse_duration("5µs"), Some(Duration::from_micros(5)));
-        for bad in ["", "5", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
+        for bad in ["", "5", "00", "s", "5x", "-1s", "10000000000000000000s10000000000000000000s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

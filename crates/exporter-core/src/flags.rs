@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::{TELEMETRY_PATH, common_flags};
 use crate::duration::parse_duration;
-use crate::exporter::ConfigError;
+use crate::exporter::{ConfigError, Exporter};
 use crate::shared::Shared;
 use crate::source::Collector;
+use crate::suggest::meant;
 
 /// A flag's declaration.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,7 @@ pub struct Flag {
     pub(crate) help: &'static str,
     pub(crate) hidden: bool,
     pub(crate) file: bool,
+    pub(crate) secret: bool,
     pub(crate) env: Option<&'static str>,
 }
 
@@ -35,18 +38,45 @@ pub(crate) enum FlagKind {
 impl Flag {
     /// `--name=VALUE`.
     pub const fn value(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::Value, default, help, hidden: false, file: false, env: None }
+        Self {
+            name,
+            kind: FlagKind::Value,
+            default,
+            help,
+            hidden: false,
+            file: false,
+            secret: false,
+            env: None,
+        }
     }
 
     /// `--name=VALUE`, as often as one likes.
     pub const fn list(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: FlagKind::List, default: "", help, hidden: false, file: false, env: None }
+        Self {
+            name,
+            kind: FlagKind::List,
+            default: "",
+            help,
+            hidden: false,
+            file: false,
+            secret: false,
+            env: None,
+        }
     }
 
     /// `--name` and `--no-name`.
     pub const fn switch(name: &'static str, on: bool, help: &'static str) -> Self {
         let default = if on { "true" } else { "false" };
-        Self { name, kind: FlagKind::Switch, default, help, hidden: false, file: false, env: None }
+        Self {
+            name,
+            kind: FlagKind::Switch,
+            default,
+            help,
+            hidden: false,
+            file: false,
+            secret: false,
+            env: None,
+        }
     }
 
     /// What it is where it is not given.
@@ -68,6 +98,13 @@ impl Flag {
     #[must_use]
     pub const fn file(mut self) -> Self {
         self.file = true;
+        self
+    }
+
+    /// Its value is a file with a secret: one that every user can read is warned of.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 
@@ -133,8 +170,11 @@ impl Settings {
                 collectors.iter().any(|c| c.name == collector).then_some(FlagKind::Switch)
             });
             let Some(kind) = kind else {
+                let known = flags.iter().filter(|flag| !flag.hidden).map(|flag| flag.name.to_owned());
+                let switches = collectors.iter().map(|collector| format!("collector.{}", collector.name));
+                let meant = meant(&name, known.chain(switches));
                 return Err(ConfigError::new(format!(
-                    "unknown setting {name:?}: take the name of a flag of this exporter (docs/flags/), without dashes"
+                    "unknown setting {name:?}{meant}: take the name of a flag of this exporter (docs/flags/), without dashes"
                 )));
             };
             if kind == FlagKind::Switch && !matches!(value.as_str(), "true" | "false") {
@@ -323,6 +363,27 @@ pub(crate) fn given<'a>(
     })
 }
 
+/// Keys of an instance in the all-in-one's file that are no flags.
+const KEYS: [&str; 3] = ["name", "listen", "labels"];
+
+/// Says which flag of an exporter has a name that is taken: nobody could set it.
+pub(crate) fn check_names(exporter: &Exporter) -> Result<(), ConfigError> {
+    let mut reserved = common_flags();
+    reserved.extend([TELEMETRY_PATH, DISABLE_DEFAULTS]);
+    let mut taken = names(&reserved, &(exporter.collectors)());
+    taken.extend(KEYS.iter().chain(&["help", "version"]).map(|name| (*name).to_owned()));
+    for flag in (exporter.flags)() {
+        let own = names(&[flag], &[]);
+        if let Some(name) = own.iter().find(|name| taken.contains(name)) {
+            let exporter = exporter.name;
+            let message = format!("exporter {exporter}: a flag is to be called {name}: that name is taken");
+            return Err(ConfigError::new(message));
+        }
+        taken.extend(own);
+    }
+    Ok(())
+}
+
 /// The names under which [`given`] finds what [`add_to`] added.
 pub(crate) fn names(flags: &[Flag], collectors: &[&'static Collector]) -> Vec<String> {
     let mut names = Vec::new();
@@ -377,7 +438,44 @@ mod tests {
     }
 
     #[test]
+    fn names_that_are_taken_are_refused() {
+        const NAMES: [&str; 7] =
+            ["listen", "labels", "name", "log.level", "web.telemetry-path", "collector.cpu", "no-help.me"];
+        // One exporter for each name: its flags are a plain function.
+        fn exporter(flags: fn() -> Vec<Flag>) -> Exporter {
+            Exporter {
+                name: "test",
+                namespace: "test",
+                default_port: 0,
+                about: "",
+                collectors: || vec![&CPU],
+                flags,
+                sources: |_| Ok(Vec::new()),
+                probes: |_| Ok(Vec::new()),
+                discover: || Err(String::new()),
+            }
+        }
+        let all: [fn() -> Vec<Flag>; 7] = [
+            || vec![Flag::value(NAMES[0], "", "")],
+            || vec![Flag::value(NAMES[1], "", "")],
+            || vec![Flag::list(NAMES[2], "")],
+            || vec![Flag::value(NAMES[3], "", "")],
+            || vec![Flag::value(NAMES[4], "", "")],
+            || vec![Flag::switch(NAMES[5], true, "")],
+            || vec![Flag::switch("help.me", true, ""), Flag::value(NAMES[6], "", "")],
+        ];
+        for (flags, name) in all.into_iter().zip(NAMES) {
+            let error = check_names(&exporter(flags)).unwrap_err().to_string();
+            assert!(error.contains(&format!("test: a flag is to be called {name}:")), "{error}");
+        }
+        check_names(&exporter(|| FLAGS[1..].to_vec())).unwrap();
+    }
+
+    #[test]
     fn refuses_by_name() {
+        let error = settings(&[("path.prcfs", "/")]).unwrap_err().to_string();
+        assert!(error.contains("\"path.prcfs\", did you mean \"path.procfs\"?"), "{error}");
+        assert!(!settings(&[("zzz", "/")]).unwrap_err().to_string().contains("mean"));
         assert!(settings(&[("nope", "1")]).unwrap_err().to_string().contains("\"nope\""));
         assert!(settings(&[("collector.cpu", "maybe")]).unwrap_err().to_string().contains("collector.cpu"));
         let bad = settings(&[("skip", "(")]).unwrap();

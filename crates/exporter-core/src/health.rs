@@ -20,7 +20,9 @@ pub(crate) fn check(url: &str) -> Result<String, String> {
         let stream = UnixStream::connect(socket).map_err(told)?;
         let limits = stream.set_read_timeout(Some(TIMEOUT)).and(stream.set_write_timeout(Some(TIMEOUT)));
         let answer = limits.and_then(|()| ask(stream, "localhost", "/-/healthy")).map_err(told)?;
-        return verdict(&answer, false).map_err(|what| failed(&what));
+        // A path does not say whether TLS is spoken there; either answer is one.
+        let answered = verdict(&answer, false).or_else(|what| verdict(&answer, true).map_err(|_| what));
+        return answered.map_err(|what| failed(&what));
     }
     let (tls, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
         (Some(rest), _) => (false, rest),

@@ -4,6 +4,9 @@
 //! An exporter is an [`Exporter`]: a name, flags, and a function that makes [`SourceSpec`]s from [`Settings`]. A source
 //! fills a [`Sink`] with samples of declared families; the [`Registry`] decides when it runs, who waits for it and for
 //! how long. Nothing here knows a concrete exporter or a client library.
+//!
+//! An exporter of your own: `examples/weather.rs` is one in a single file, `with_your_own.rs` among the examples of
+//! `exporters` adds it to the others, and CONTRIBUTING.md has what a workspace of your own needs.
 #![deny(unsafe_code)]
 
 mod blueprint;
@@ -29,9 +32,10 @@ mod run;
 mod secret;
 mod shared;
 mod source;
+mod suggest;
 
 pub use catalogue::{CatalogueRow, own_catalogue};
-pub use cli::common_flags;
+pub use cli::{all_in_one_flags, common_flags, standalone_flags};
 pub use duration::parse_duration;
 pub use exporter::{ConfigError, Discovered, Exporter};
 pub use exposition;

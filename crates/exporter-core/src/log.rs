@@ -27,15 +27,15 @@ pub enum LogFormat {
 /// # Errors
 /// An unknown level or format.
 pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
-    let level = match level {
+    let level = match level.to_ascii_lowercase().as_str() {
         "debug" => Level::DEBUG,
         "info" => Level::INFO,
         "warn" => Level::WARN,
         // The peers of an older age have it; nothing here is fatal.
         "error" | "fatal" => Level::ERROR,
-        other => {
+        _ => {
             return Err(ConfigError::new(format!(
-                "--log.level={other}: unknown; use debug, info, warn or error"
+                "--log.level={level}: unknown; use debug, info, warn or error"
             )));
         }
     };

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::blueprint::{self, Blueprint, hostname};
-use crate::cli::{CONFIG, Call, CommandLine, Exit, common_flags};
+use crate::cli::{CONFIG, CONFIG_FILE, Call, CommandLine, Exit, TELEMETRY_PATH, common_flags};
 use crate::exporter::{ConfigError, Exporter};
-use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
+use crate::flags::{DISABLE_DEFAULTS, Settings, check_names};
 use crate::http::{App, AppOptions, listen};
 use crate::{health, log};
 
@@ -57,10 +57,10 @@ pub(crate) fn standalone(
     peer: Option<&'static str>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
+    check_names(exporter)?;
     let collectors = (exporter.collectors)();
     let mut flags = common_flags();
-    flags.push(Flag::value("web.telemetry-path", "/metrics", "Path of the metrics."));
-    flags.push(DISABLE_DEFAULTS);
+    flags.extend([TELEMETRY_PATH, DISABLE_DEFAULTS]);
     let own = (exporter.flags)();
     // A peer may have a flag of that name; then it is the peer's.
     if own.iter().all(|flag| flag.name() != CONFIG.name()) {
@@ -91,8 +91,9 @@ pub(crate) fn all_in_one(
     program: &'static AllInOne,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Plan, Exit> {
+    program.exporters.iter().try_for_each(|exporter| check_names(exporter))?;
     let mut flags = common_flags();
-    flags.push(Flag::value("config.file", "", "YAML file that says which instances to serve."));
+    flags.push(CONFIG_FILE);
     let mut line = CommandLine::new(program.program, program.about, flags, Vec::new())
         .subcommand(HEALTH, HEALTH_ABOUT)
         .subcommand(CHECK, CHECK_ABOUT);
@@ -114,7 +115,11 @@ pub(crate) fn all_in_one(
     let own_path = Some("/metrics".to_owned());
     let plan =
         plan((program.program, None), own_path, program.default_listen.to_owned(), &settings, blueprints)?;
-    if check { Err(fine()) } else { Ok(Plan { greeting, ..plan }) }
+    if check {
+        plan.app.warn_of_nothing();
+        return Err(fine());
+    }
+    Ok(Plan { greeting, ..plan })
 }
 
 /// `--config` is `--config.file`: this program has no other file.
@@ -198,6 +203,13 @@ fn plan(
     for address in &listen {
         listen::check(address).map_err(|error| Exit::Usage(format!("--web.listen-address={error}")))?;
     }
+    let systemd_socket = settings.switch("web.systemd-socket");
+    let common = if systemd_socket { Vec::new() } else { listen.clone() };
+    let blueprints = move || {
+        let blueprints = blueprints()?;
+        blueprint::check_ports(&common, &blueprints)?;
+        Ok::<_, ConfigError>(blueprints)
+    };
     let instances = blueprint::build(&blueprints()?, &[])?;
     let mut app = App::new(options, instances)
         .reloaded_by(Box::new(move |running| blueprint::build(&blueprints()?, running)));
@@ -211,7 +223,6 @@ fn plan(
             app = app.with_web_config(file).map_err(named)?;
         }
     }
-    let systemd_socket = settings.switch("web.systemd-socket");
     Ok(Plan { app: Arc::new(app), listen, systemd_socket, greeting: String::new() })
 }
 

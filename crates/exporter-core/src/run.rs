@@ -119,20 +119,16 @@ async fn listeners(plan: &Plan) -> Result<Vec<Listener>, Exit> {
 }
 
 fn announce(app: &App, listener: &Listener) {
-    let at = if listener.is_unix() { listener.to_string() } else { format!("{}://{listener}", app.scheme()) };
-    let separator = if listener.is_unix() { " " } else { "" };
+    let url = |path: &str| listener.url(app.scheme(), path);
     // What it is bound to may be more than the URL on this machine.
-    tracing::info!(address = listener.bound(), url = format!("{at}{separator}/"), "listening");
-    if app.instances().iter().next().is_none() {
-        tracing::warn!("nothing to serve: no instance is named under `exporters` in --config.file");
-    }
+    tracing::info!(address = listener.bound(), url = url("/"), "listening");
+    app.warn_of_nothing();
     for instance in app.instances().iter() {
-        let url = format!("{at}{separator}{}", instance.path);
         let collectors = instance.registry.collectors().count();
         tracing::info!(
             exporter = instance.exporter.name,
             instance = instance.name,
-            url,
+            url = url(&instance.path),
             collectors,
             "serving"
         );

@@ -72,7 +72,10 @@ pub fn unquoted(message: &str) -> String {
     };
     let (before, quoted) = message.split_at(start);
     let (quoted, behind) = quoted.split_at(quoted.rfind(", expected").unwrap_or(quoted.len()));
-    let kind = quoted.split(['"', '`']).next().unwrap_or_default().trim_end();
+    let kind = match quoted.split(['"', '`']).next().unwrap_or_default().trim_end() {
+        "unit value" => "nothing",
+        kind => kind,
+    };
     format!("{before}{kind}{behind}")
 }
 
@@ -101,6 +104,7 @@ mod tests {
                 "x: invalid type: string, expected a map at line 3",
             ),
             ("invalid type: integer `12345`, expected a map", "invalid type: integer, expected a map"),
+            ("a: invalid type: unit value, expected a map", "a: invalid type: nothing, expected a map"),
             ("invalid value: string \"hunter2", "invalid value: string"),
             ("invalid type: map, expected a text", "invalid type: map, expected a text"),
             ("\"node\" stands here twice at line 2", "\"node\" stands here twice at line 2"),

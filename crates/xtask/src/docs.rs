@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use exporter_core::{CatalogueRow, Exporter, Flag, common_flags, own_catalogue};
+use exporter_core::{
+    CatalogueRow, Exporter, Flag, all_in_one_flags, common_flags, own_catalogue, standalone_flags,
+};
 
 const NOTE: &str = "<!-- made by `cargo xtask docs`; edit the declarations instead -->\n";
 
@@ -82,6 +84,13 @@ fn flags(exporter: &Exporter) -> String {
 fn common() -> String {
     let mut out = format!("{NOTE}# Flags of every program\n\n");
     flag_table(&common_flags(), &mut out);
+    out.push_str("\n## Of the programs of one exporter\n\n");
+    flag_table(&standalone_flags(), &mut out);
+    out.push_str(
+        "\n`collector.disable-defaults` is a key of an instance in the config file of `exporters`, too.\n",
+    );
+    out.push_str("\n## Of `exporters`\n\n");
+    flag_table(&all_in_one_flags(), &mut out);
     out
 }
 

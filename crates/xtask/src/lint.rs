@@ -13,11 +13,12 @@ type Part = (&'static str, fn() -> Result<()>);
 
 /// Runs all parts; says which failed.
 pub(crate) fn run() -> Result<ExitCode> {
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
         ("format", format),
         ("tidy", tidy),
         ("contract", contract),
         ("clippy", clippy),
+        ("features", features),
         ("other systems", other_systems),
         ("licences", licences),
     ];
@@ -43,6 +44,11 @@ fn format() -> Result<()> {
 fn clippy() -> Result<()> {
     let args = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     shell::run(&mut shell::cargo(&args))
+}
+
+/// Each exporter can be left out of the all-in-one: what is left compiles without all of them.
+fn features() -> Result<()> {
+    shell::run(&mut shell::cargo(&["check", "--quiet", "--package", "exporters", "--no-default-features"]))
 }
 
 /// The node exporter has a backend for other systems than Linux, and nobody here runs one.

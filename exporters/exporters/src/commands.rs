@@ -5,6 +5,7 @@ use exporter_core::{ConfigError, Subcommand};
 use crate::thresholds;
 
 pub(crate) static SUBCOMMANDS: &[Subcommand] = &[
+    #[cfg(feature = "container")]
     Subcommand {
         name: "container-meta",
         about: "As `container-exporter meta`: ask container engines, and tell exporters what is harmless.",

@@ -26,7 +26,8 @@ pub(crate) fn flags() -> Vec<Flag> {
             .env("DATA_SOURCE_PASS")
             .hidden(),
         Flag::value("dsn.password-file", "", "File with the password, read again at each connect.")
-            .env("DATA_SOURCE_PASS_FILE"),
+            .env("DATA_SOURCE_PASS_FILE")
+            .secret(),
         Flag::value("config.file", "postgres_exporter.yml", "File with auth_modules for /probe.").file(),
         Flag::list(
             "probe.allow",
@@ -137,7 +138,9 @@ fn dsn(settings: &Settings) -> Result<Option<Dsn>, ConfigError> {
     let text = |name: &str| -> Result<String, ConfigError> {
         match settings.text(&format!("{name}-file")) {
             "" => Ok(settings.text(name).to_owned()),
-            path => Secret::from_file(path).map(|secret| secret.expose().trim().to_owned()),
+            path => Secret::from_file(path)
+                .map(|secret| secret.expose().trim().to_owned())
+                .map_err(|error| ConfigError::new(format!("--{name}-file: {error}"))),
         }
     };
     let uri = text("dsn.uri")?;

@@ -21,7 +21,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         "",
         "File with the password, or with a JSON object from addresses to passwords.",
     )
-    .file(),
+    .file()
+    .secret(),
     Flag::value(
         "connection-timeout",
         "3s",
@@ -32,7 +33,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag::value("config-command", "CONFIG", "What CONFIG is called; - to do without."),
     Flag::value("namespace", "redis", "Fixed: names begin with redis."),
     Flag::value("tls-client-cert-file", "", "Certificate to show to the server.").file(),
-    Flag::value("tls-client-key-file", "", "Its key.").file(),
+    Flag::value("tls-client-key-file", "", "Its key.").file().secret(),
     Flag::value("tls-ca-cert-file", "", "Certificates to trust instead of the system's.").file(),
     Flag::value("tls-server-name", "", "Name the server's certificate must have, if not the host's."),
     Flag::switch("skip-tls-verification", false, "Take any certificate."),

@@ -21,7 +21,8 @@ impl Login {
             file: settings.text("redis.password-file").to_owned(),
         };
         if !login.file.is_empty() {
-            drop(PasswordFile::read(&login.file)?);
+            let named = |error| ConfigError::new(format!("--redis.password-file: {error}"));
+            drop(PasswordFile::read(&login.file).map_err(named)?);
         }
         Ok(login)
     }

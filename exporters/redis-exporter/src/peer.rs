@@ -51,7 +51,12 @@ pub fn arguments(
         let bare = text.trim_start_matches('-');
         let (name, value) = bare.split_once('=').map_or((bare, None), |(name, value)| (name, Some(value)));
         if is_known(flags, name) {
-            push(&mut out, flags, name, value, false);
+            // Its value may be the next word, and is translated as well.
+            let next = if value.is_none() && is_renamed(name) { given.next() } else { None };
+            let next = next.as_ref().map(|next| next.to_string_lossy());
+            push(&mut out, flags, name, value.or(next.as_deref()), false);
+        } else if let ("version" | "help" | "h", None) = (name, value) {
+            out.push(format!("--{}", if name == "h" { "help" } else { name }).into());
         } else {
             out.push(argument);
         }
@@ -85,9 +90,11 @@ pub(crate) fn environment(variable: impl Fn(&str) -> Option<String>) -> Vec<(Str
 }
 
 fn is_known(flags: &[Flag], name: &str) -> bool {
-    flags.iter().any(|flag| flag.name() == name)
-        || COMMON.contains(&name)
-        || RENAMED.iter().any(|(peer, _)| *peer == name)
+    flags.iter().any(|flag| flag.name() == name) || COMMON.contains(&name) || is_renamed(name)
+}
+
+fn is_renamed(name: &str) -> bool {
+    RENAMED.iter().any(|(peer, _)| *peer == name)
 }
 
 fn push(out: &mut Vec<OsString>, flags: &[Flag], name: &str, value: Option<&str>, lenient: bool) {
@@ -110,7 +117,7 @@ fn push(out: &mut Vec<OsString>, flags: &[Flag], name: &str, value: Option<&str>
     let name = RENAMED.iter().find(|(peer, _)| *peer == name).map_or(name, |(_, ours)| ours);
     let value = value.map(|value| match (name, value) {
         ("log.format", "txt") => "logfmt".to_owned(),
-        ("log.level", _) => value.to_ascii_lowercase().replace("warning", "warn"),
+        ("log.level", _) if value.eq_ignore_ascii_case("warning") => "warn".to_owned(),
         _ => value.to_owned(),
     });
     out.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")).into());
@@ -135,6 +142,16 @@ mod tests {
             translated(&["-redis.addr=redis://h", "-redis.user", "joe", "--check-keys=a*", "-debug"], &[]),
             ["--redis.addr=redis://h", "--redis.user", "joe", "--check-keys=a*", "--log.level=debug"]
         );
+    }
+
+    #[test]
+    fn values_that_are_translated_may_be_words_of_their_own() {
+        assert_eq!(
+            translated(&["-log-format", "txt", "-log-level", "WARNING", "-log-format=json", "-debug"], &[]),
+            ["--log.format=logfmt", "--log.level=warn", "--log.format=json", "--log.level=debug"]
+        );
+        assert_eq!(translated(&["-version"], &[]), ["--version"]);
+        assert_eq!(translated(&["-help", "-log-level"], &[]), ["--help", "--log.level"]);
     }
 
     #[test]

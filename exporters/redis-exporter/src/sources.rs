@@ -1,7 +1,7 @@
 //! From settings to sources.
 
 use exporter_core::probe::{Parameters, ProbeError, ProbeSpec, TargetPolicy, parameter};
-use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
+use exporter_core::{Answer, BoxedSource, Collector, ConfigError, Flag, Route, Settings, SourceSpec};
 
 use crate::config::{self, Config};
 use crate::connect::Access;
@@ -62,8 +62,13 @@ fn specs(settings: &Settings, access: &Access) -> Result<Vec<SourceSpec>, Config
         let session = Session::new(access.clone(), config.timeout, config.client_name, false);
         Ok(BoxedSource::new(Server::new(config.clone(), session)))
     });
-    specs.push(server.with_route(route));
+    specs.push(server.with_route(route).with_route(health()));
     Ok(specs)
+}
+
+/// Where the peer says that it is alive: its users' container probes ask there.
+fn health() -> Route {
+    Route::get("/health", |_| async { Answer::text(200, "ok") })
 }
 
 /// What a URL of `/scrape` may say.
@@ -90,7 +95,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
     let (login, tls) = (Login::new(settings)?, Tls::new(settings)?);
     drop(Config::new(settings)?);
     let settings = settings.clone();
-    Ok(vec![ProbeSpec::new("/scrape", PARAMETERS, move |given: &Parameters| {
+    let scrape = ProbeSpec::new("/scrape", PARAMETERS, move |given: &Parameters| {
         let missing = || {
             ProbeError::BadRequest("parameter target is missing: /scrape?target=redis://HOST:PORT".to_owned())
         };
@@ -110,5 +115,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
             access.tls.server_name = name.to_owned();
         }
         Ok(specs(&settings, &access)?)
-    })])
+    });
+    // Without a server of its own there is no other source to hang it on.
+    Ok(vec![scrape.with_route(health())])
 }

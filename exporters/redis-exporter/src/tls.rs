@@ -14,6 +14,17 @@ pub(crate) struct Tls {
     pub(crate) server_name: String,
 }
 
+/// The flags that name files.
+const FILES: [&str; 3] = ["tls-client-cert-file", "tls-client-key-file", "tls-ca-cert-file"];
+
+/// The error with the flag that brought it.
+fn named(settings: &Settings, error: &TlsError) -> ConfigError {
+    let told = error.to_string();
+    let is_told = |flag: &&&str| !settings.text(flag).is_empty() && told.contains(settings.text(flag));
+    let flag = FILES.iter().find(is_told).map_or_else(String::new, |flag| format!("--{flag}: "));
+    ConfigError::new(format!("{flag}{told}"))
+}
+
 impl Tls {
     pub(crate) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let file = |name| Some(settings.text(name)).filter(|path| !path.is_empty()).map(PathBuf::from);
@@ -31,7 +42,7 @@ impl Tls {
         let tls = Self { client, server_name: settings.text("tls-server-name").to_owned() };
         // What cannot be read is told at start, not at the first scrape.
         if tls.client.authorities.is_some() || tls.client.identity.is_some() {
-            drop(tls.connector().map_err(|error| ConfigError::new(error.to_string()))?);
+            drop(tls.connector().map_err(|error| named(settings, &error))?);
         }
         Ok(tls)
     }

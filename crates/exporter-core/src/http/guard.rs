@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::route::text;
 use super::stream::Stream;
+use super::view::View;
 use super::web_config::{Verdict, WebConfig};
 use super::{App, HttpResponse};
 
@@ -46,14 +47,14 @@ pub(crate) async fn secured(_: &App, stream: Stream, _: u8) -> io::Result<Option
     Ok(Some(stream))
 }
 
-pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> HttpResponse {
+pub(crate) async fn answer(app: Arc<App>, view: &View, request: Request<Incoming>) -> HttpResponse {
     let config = match &app.web {
         Some(web) => web.current(&app).await,
-        None => return app.answer(request).await,
+        None => return app.answer(view, request).await,
     };
     let mut response = match refusal(&app, &config, &request).await {
         Some(response) => response,
-        None => app.answer(request).await,
+        None => app.answer(view, request).await,
     };
     for (name, value) in &config.headers {
         response.headers_mut().insert(name, value.clone());

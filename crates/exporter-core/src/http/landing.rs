@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use super::view::View;
 use super::{App, Instance};
 use crate::build;
 use crate::registry::{CollectorStatus, Down};
@@ -10,7 +11,7 @@ use crate::source::Outcome;
 
 const STYLE: &str = include_str!("landing.css");
 
-pub(crate) fn page(app: &App) -> String {
+pub(crate) fn page(app: &App, view: &View) -> String {
     let mut out = String::with_capacity(16 * 1024);
     let program = app.program;
     let _ = write!(
@@ -21,19 +22,19 @@ pub(crate) fn page(app: &App) -> String {
          <header><h1>{program}</h1><p>version {}</p><nav>",
         build::VERSION
     );
-    if let Some(path) = &app.own_path {
+    if let Some(path) = app.own_path.as_ref().filter(|_| !view.is_own) {
         let _ = write!(out, "<a href=\"{path}\">own metrics</a>");
         out.push_str("<a href=\"/sd\">targets as http_sd</a>");
     }
     out.push_str("<a href=\"/-/healthy\">health</a></nav></header>\n<main>\n");
-    for instance in app.instances().iter() {
-        section(instance, &mut out);
+    for (instance, path) in view.pages() {
+        section(instance, path, &mut out);
     }
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
-fn section(instance: &Instance, out: &mut String) {
+fn section(instance: &Instance, path: &str, out: &mut String) {
     let rows: Vec<_> = instance
         .registry
         .collectors()
@@ -58,7 +59,7 @@ fn section(instance: &Instance, out: &mut String) {
         class = "bad";
         let _ = write!(verdict, ", {told}");
     }
-    let (exporter, path, name) = (instance.exporter.name, escape(&instance.path), escape(&instance.name));
+    let (exporter, path, name) = (instance.exporter.name, escape(path), escape(&instance.name));
     let _ = write!(
         out,
         "<section><h2>{exporter} <small>{name}</small></h2>\

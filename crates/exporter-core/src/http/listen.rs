@@ -151,9 +151,12 @@ impl Listener {
         }
     }
 
-    /// Whether it is a Unix socket, for which there is no URL.
-    pub(crate) fn is_unix(&self) -> bool {
-        matches!(self.socket, Socket::Unix(_))
+    /// Where a path is asked for: an URL, but for a Unix socket, which has none.
+    pub(crate) fn url(&self, scheme: &str, path: &str) -> String {
+        match self.socket {
+            Socket::Tcp(_) => format!("{scheme}://{self}{path}"),
+            Socket::Unix(_) => format!("{self} {path}"),
+        }
     }
 }
 

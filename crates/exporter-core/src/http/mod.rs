@@ -1,5 +1,6 @@
 //! The HTTP server: bare hyper, one connection a task, everything bounded.
 
+pub(crate) mod clash;
 mod connections;
 mod encode;
 mod guard;
@@ -17,6 +18,7 @@ mod serve;
 mod stream;
 mod under_way;
 mod unsent;
+mod view;
 mod web_config;
 
 pub use listen::Listener;
@@ -119,17 +121,6 @@ impl Instance {
     pub(crate) fn with_fingerprint(mut self, fingerprint: Vec<String>) -> Self {
         self.fingerprint = fingerprint;
         self
-    }
-
-    /// Where one of its probes is asked: beside the page, `/redis/main/scrape` beside `/redis/main/metrics`.
-    pub(crate) fn probe_path(&self, probes: &Probes) -> String {
-        self.beside(probes.path())
-    }
-
-    /// A path beside the page's.
-    pub(crate) fn beside(&self, path: &str) -> String {
-        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{folder}{path}")
     }
 }
 
@@ -242,11 +233,21 @@ impl App {
     pub async fn reload(self: Arc<Self>) -> Result<(), ConfigError> {
         let result = self.reload_now().await;
         match &result {
-            Ok(()) => tracing::info!(instances = self.instances().len(), "configuration loaded"),
+            Ok(()) => {
+                tracing::info!(instances = self.instances().len(), "configuration loaded");
+                self.warn_of_nothing();
+            }
             Err(error) => tracing::error!(%error, "configuration not loaded; the one before stays"),
         }
         self.own.reloaded(result.is_ok());
         result
+    }
+
+    /// A file in which nothing is left is served as it says; that it was meant so is not likely.
+    pub(crate) fn warn_of_nothing(&self) {
+        if self.instances().is_empty() {
+            tracing::warn!("nothing to serve: no instance is named under `exporters` in --config.file");
+        }
     }
 
     async fn reload_now(self: &Arc<Self>) -> Result<(), ConfigError> {

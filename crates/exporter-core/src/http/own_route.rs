@@ -6,28 +6,14 @@ use hyper::{Request, StatusCode};
 use std::time::Instant;
 use tokio::time::timeout_at;
 
+use super::HttpResponse;
 use super::metrics::budget;
 use super::route::text;
-use super::{App, HttpResponse};
-use crate::probe::Probes;
 use crate::route::{Answer, Route, RouteRequest};
 use crate::secret::Secret;
 
-impl App {
-    /// The route at this path, and what follows its own path.
-    pub(crate) fn route(&self, path: &str) -> Option<(Route, String)> {
-        self.instances().iter().find_map(|instance| {
-            let of_probes = instance.probes.iter().flat_map(Probes::routes);
-            instance.registry.routes().iter().chain(of_probes).find_map(|route| {
-                let rest = path.strip_prefix(&instance.beside(route.path))?;
-                let fits = if route.path.ends_with('/') { !rest.is_empty() } else { rest.is_empty() };
-                fits.then(|| (route.clone(), decoded(rest)))
-            })
-        })
-    }
-}
-
-pub(crate) async fn answer(route: &Route, rest: String, request: &Request<Incoming>) -> HttpResponse {
+/// `rest` is what follows the route's path.
+pub(crate) async fn answer(route: &Route, rest: &str, request: &Request<Incoming>) -> HttpResponse {
     if !route.allows(request.method()) {
         let allowed = if route.method == hyper::Method::GET { "GET, HEAD" } else { "POST" };
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed} is answered here\n"));
@@ -36,7 +22,7 @@ pub(crate) async fn answer(route: &Route, rest: String, request: &Request<Incomi
     }
     let parameters = super::query_pairs(request.uri().query().unwrap_or_default()).collect();
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let asked = RouteRequest { rest, parameters, host, bearer: bearer(request.headers()) };
+    let asked = RouteRequest { rest: decoded(rest), parameters, host, bearer: bearer(request.headers()) };
     let deadline = Instant::now() + budget(request.headers());
     let Ok(Ok(_place)) = timeout_at(deadline.into(), route.places.acquire()).await else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many others ask already\n".to_owned());

@@ -1,17 +1,13 @@
 //! Instances on ports of their own, where scrape configs made for a peer find them at the peer's paths.
 
-use hyper::Request;
-use hyper::http::uri::{PathAndQuery, Uri};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::serve::accept;
+use super::view::PAGE;
 use super::{App, Instance, Listener};
 use crate::exporter::ConfigError;
-
-/// Where a peer has its page.
-const PAGE: &str = "/metrics";
 
 /// Whose port it is: names of an exporter and of its instance. A reload may give the port to another one, or close it.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +25,12 @@ impl Owner {
         *self.lock() = Some(names);
     }
 
+    fn announce(&self, url: &str) {
+        if let Some((exporter, instance)) = &*self.lock() {
+            tracing::info!(exporter, instance, url, "serving");
+        }
+    }
+
     /// The port is closed: connections that came in by it are of no use any more.
     fn close(&self) {
         *self.lock() = None;
@@ -38,29 +40,11 @@ impl Owner {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request as it would be on the port that all share; what the instance does not serve stays as it is. `None`
-    /// where the port is closed.
-    pub(crate) fn shared<B>(&self, app: &App, mut request: Request<B>) -> Option<Request<B>> {
+    /// The instance; `None` where the port is closed.
+    pub(crate) fn instance(&self, app: &App) -> Option<Arc<Instance>> {
         let (exporter, name) = self.lock().clone()?;
-        let instances = app.instances();
-        let mut instances = instances.iter();
-        let instance =
-            instances.find(|instance| instance.exporter.name == exporter && instance.name == name)?;
-        let path = request.uri().path();
-        let beside = instance.beside(path);
-        let probed = || instance.probes.iter().any(|probes| probes.path() == path);
-        let shared = if path == PAGE {
-            instance.path.clone()
-        } else if probed() || app.route(&beside).is_some() {
-            beside
-        } else {
-            return Some(request);
-        };
-        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-        if let Ok(both) = PathAndQuery::try_from(format!("{shared}{query}")) {
-            *request.uri_mut() = Uri::from(both);
-        }
-        Some(request)
+        let is_owner = |one: &&Arc<Instance>| one.exporter.name == exporter && one.name == name;
+        app.instances().iter().find(is_owner).cloned()
     }
 }
 
@@ -131,7 +115,7 @@ impl Ports {
             let Port { address, owner, state } = port;
             let state = match state {
                 State::Bound(listener) => {
-                    tracing::info!(url = format!("{}://{listener}{PAGE}", app.scheme()), "serving");
+                    owner.announce(&listener.url(app.scheme(), PAGE));
                     let accepting = accept(listener, Some(owner.clone()), app.clone(), stopping.clone());
                     State::Accepting(tokio::spawn(accepting))
                 }

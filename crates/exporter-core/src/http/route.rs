@@ -8,6 +8,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::view::View;
 use super::{App, HttpResponse, landing, own_route, sd};
 use crate::exporter::ConfigError;
 
@@ -16,11 +17,11 @@ const HTML: &str = "text/html; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 impl App {
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> HttpResponse {
-        if request.uri().path() == RELOAD {
+    pub(crate) async fn answer(self: Arc<Self>, view: &View, request: Request<Incoming>) -> HttpResponse {
+        if request.uri().path() == RELOAD && !view.is_own {
             return self.answer_reload(request.method()).await;
         }
-        let own = self.route(request.uri().path());
+        let own = view.route(request.uri().path());
         let head_only = request.method() == Method::HEAD;
         if own.is_none() && !head_only && request.method() != Method::GET {
             let mut response =
@@ -30,7 +31,7 @@ impl App {
         }
         let mut response = match own {
             Some((route, rest)) => own_route::answer(&route, rest, &request).await,
-            None => self.get(&request).await,
+            None => self.get(view, &request).await,
         };
         if head_only {
             let length = response.body().size_hint().lower();
@@ -60,29 +61,27 @@ impl App {
         }
     }
 
-    async fn get(&self, request: &Request<Incoming>) -> HttpResponse {
+    async fn get(&self, view: &View, request: &Request<Incoming>) -> HttpResponse {
         let path = request.uri().path();
-        for instance in self.instances().iter() {
-            if instance.path == path {
-                return self.metrics(Some(instance), request).await;
-            }
-            if let Some(probes) = instance.probes.iter().find(|probes| instance.probe_path(probes) == path) {
-                return self.probe(instance, probes, request).await;
-            }
+        if let Some((instance, _)) = view.pages().find(|(_, page)| *page == path) {
+            return self.metrics(Some(instance), request).await;
         }
-        if self.own_path.as_deref() == Some(path) {
+        if let Some((instance, probes)) = view.probes(path) {
+            return self.probe(instance, probes, request).await;
+        }
+        if self.own_path.as_deref() == Some(path) && !view.is_own {
             return self.metrics(None, request).await;
         }
         match path {
-            "/" => page(landing::page(self)),
-            "/sd" => {
+            "/" => page(landing::page(self, view)),
+            "/sd" if !view.is_own => {
                 let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
                 json(sd::targets(self, host.unwrap_or("localhost")))
             }
             "/-/healthy" => text(StatusCode::OK, "healthy\n".to_owned()),
             "/-/ready" if self.ready.load(Ordering::Relaxed) => text(StatusCode::OK, "ready\n".to_owned()),
             "/-/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
-            _ => text(StatusCode::NOT_FOUND, "nothing here; / lists what is served\n".to_owned()),
+            _ => text(StatusCode::NOT_FOUND, view.nothing()),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::io::{Timed, Timeouts};
 use super::listen::Listener;
 use super::ports::Owner;
 use super::stream::Stream;
+use super::view::View;
 use super::{App, guard, route};
 
 /// Time between requests on a connection: above any usual scrape interval, or each scrape would have to connect anew.
@@ -124,13 +125,13 @@ async fn speak(
     let stream = Timed::new(stream, place.reading(), TIMEOUTS);
     let service = service_fn(|request| {
         let (app, busy) = (app.clone(), place.request());
-        let request = match &owner {
-            Some(owner) => owner.shared(&app, request),
-            None => Some(request),
+        let view = match &owner {
+            Some(owner) => owner.instance(&app).map(View::of),
+            None => Some(View::all(&app)),
         };
         async move {
-            let response = match request {
-                Some(request) => guard::answer(app, request).await,
+            let response = match view {
+                Some(view) => guard::answer(app, &view, request).await,
                 None => route::closed(),
             };
             drop(busy);

@@ -1,5 +1,6 @@
 //! Unix sockets, sockets of systemd, and what systemd is told.
 
+use super::pki::Pki;
 use super::program::{LIMIT, Weather, stations, weather};
 use exporter_testkit::fixture::TempDir;
 use exporter_testkit::process::{Process, run};
@@ -51,6 +52,19 @@ fn a_unix_socket_is_there_while_the_server_is() {
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["stations.txt"]);
+}
+
+#[test]
+fn a_unix_socket_with_tls_is_healthy() {
+    let dir = TempDir::new().unwrap();
+    Pki::new().write(&dir);
+    let web = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
+    let web = dir.write("web.yml", web).unwrap();
+    let (mut command, socket) = on_socket(&dir);
+    let mut process = Process::spawn(command.arg(format!("--web.config.file={}", web.display()))).unwrap();
+    process.wait_stderr_line("listening", LIMIT).unwrap();
+    let health = run(weather().args(["health", &format!("unix:{}", socket.display())]), LIMIT);
+    assert_eq!(health.unwrap(), "healthy\n");
 }
 
 #[test]

@@ -54,8 +54,19 @@ fn a_port_in_use() {
 
 #[test]
 fn config_files() {
-    names(&refused_config("exporters: {nodes: []}"), &["\"nodes\"", "known: "]);
-    names(&refused_config("exporters: {node: [{path.procfss: /x}]}"), &["node", "path.procfss"]);
+    names(&refused_config("exporters: {nodes: []}"), &["\"nodes\"", "did you mean \"node\"", "known: "]);
+    names(
+        &refused_config("exporters: {node: [{path.procfss: /x}]}"),
+        &["node", "path.procfss", "did you mean \"path.procfs\""],
+    );
+    names(
+        &refused_config("exporters: {redis: [{redis.password-file: /no/such}]}"),
+        &["redis", "--redis.password-file", "/no/such"],
+    );
+    names(
+        &refused_config("exporters: {redis: [{tls-ca-cert-file: /no/such}]}"),
+        &["redis", "--tls-ca-cert-file", "/no/such"],
+    );
     names(&refused_config("exporters: {node: [{}, {}]}"), &["/node/metrics", "name"]);
     names(&refused_config("exporters: {node: [{name: a/b}]}"), &["a/b"]);
     names(&refused_config("exporters: {node: [{name: '..'}]}"), &["\"..\""]);

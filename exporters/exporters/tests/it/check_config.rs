@@ -3,6 +3,7 @@
 use super::support::{LIMIT, command};
 use exporter_testkit::fixture;
 use exporter_testkit::process::Process;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn both_files_are_checked() {
@@ -45,5 +46,20 @@ fn both_files_are_checked() {
                 assert!(stderr.contains(part) && !stderr.contains("hunter2"), "{part} in {stderr}");
             }
         }
+    }
+}
+
+#[test]
+fn a_secret_that_all_can_read_is_warned_of() {
+    let dir = fixture::tree(&[("password", "hunter2")]).unwrap();
+    let secret = dir.path().join("password");
+    let text = format!("exporters: {{redis: [{{redis.password-file: '{}'}}]}}", secret.display());
+    let file = dir.write("exporters.yml", text).unwrap();
+    for (mode, warned) in [(0o640, false), (0o644, true), (0o666, true)] {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = command().arg("check-config").arg(&file).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success());
+        assert_eq!(stderr.contains("redis.password-file: every user"), warned, "{mode:o}: {stderr}");
     }
 }

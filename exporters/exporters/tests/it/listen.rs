@@ -46,12 +46,63 @@ fn a_port_of_its_own_has_the_peers_paths_and_follows_reloads() {
     assert!(names(&two.address()).is_some());
 }
 
+/// Whoever is let in at one instance's port gets that instance, not the others and not the process.
+#[test]
+fn a_port_of_its_own_shows_its_instance_alone() {
+    let (own, other) = (ports::free().unwrap(), ports::free().unwrap());
+    let text = format!(
+        "exporters:\n  node: [{{name: a, listen: '{}'}}]\n  app-health: [{{listen: '{}'}}]\n  redis: [{{name: b}}, {{name: c, redis.addr: ''}}]\n",
+        own.address(),
+        other.address()
+    );
+    let dir = fixture::tree(&[("exporters.yml", text)]).unwrap();
+    let file = format!("--config.file={}", dir.path().join("exporters.yml").display());
+    let exporters = Exporters::start(&[&file, "--web.enable-lifecycle"]);
+    let get = |path: &str| http::get(&format!("http://{}{path}", own.address()), &[]).unwrap();
+    for path in ["/metrics?collect[]=loadavg", "/-/healthy", "/-/ready"] {
+        assert_eq!(get(path).status, 200, "{path}");
+    }
+    let landing = get("/").text();
+    assert!(
+        landing.contains("<h2>node <small>a</small>") && landing.contains("href=\"/metrics\""),
+        "{landing}"
+    );
+    for absent in ["redis", "/sd", "/node/a/metrics", "app-health"] {
+        assert!(!landing.contains(absent), "{absent} in {landing}");
+    }
+    for path in [
+        "/sd",
+        "/node/a/metrics",
+        "/redis/b/metrics",
+        "/redis/b/scrape?target=x",
+        "/probe?target=x",
+        "/-/reload",
+    ] {
+        let answer = get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("/node/a/metrics, and / lists all"), "{}", answer.text());
+    }
+    let reload = http::post(&format!("http://{}/-/reload", own.address()), &[], b"").unwrap();
+    assert_eq!(reload.status, 405, "nothing is told here");
+
+    for path in ["/redis/b/health", "/redis/c/health"] {
+        assert_eq!(exporters.get(path), "ok");
+    }
+    // The exporter's own paths are those of its peer.
+    let probe = http::get(&format!("http://{}/probe", other.address()), &[]).unwrap();
+    assert_eq!(probe.status, 400, "{}", probe.text());
+    let log = exporters.process.stderr();
+    let line = format!("exporter=node instance=a url=http://{}/metrics", own.address());
+    assert!(log.contains(&line), "{log}");
+}
+
 /// A scraper keeps its connection; it must not go on as if the instance were there, least of all with another's page.
 #[test]
 fn a_kept_connection_ends_with_its_port() {
-    let own = ports::free().unwrap();
+    let (own, moved) = (ports::free().unwrap(), ports::free().unwrap());
     let with = |listen: &str| format!("exporters: {{node: [{{name: a{listen}}}, {{name: b}}]}}");
-    for gone in [with(""), "exporters: {node: [{name: b}]}".to_owned()] {
+    let moves = with(&format!(", listen: '{}'", moved.address()));
+    for gone in [with(""), "exporters: {node: [{name: b}]}".to_owned(), moves] {
         let listening = with(&format!(", listen: '{}'", own.address()));
         let dir = fixture::tree(&[("exporters.yml", listening)]).unwrap();
         let file = format!("--config.file={}", dir.path().join("exporters.yml").display());
@@ -90,7 +141,16 @@ fn a_port_that_is_taken_is_named_and_changes_nothing() {
         "{line}"
     );
 
-    dir.write("exporters.yml", config(&[("a", "127.0.0.1:1"), ("b", "127.0.0.1:1")])).unwrap();
-    let output = command().args(["check-config", &file]).output().unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains("two instances listen on 127.0.0.1:1"));
+    // What cannot be opened together is told before anything is.
+    for (own, taken) in [
+        ("127.0.0.1:1", "node \"a\" has (127.0.0.1:1)"),
+        ("localhost:1", "node \"a\" has (127.0.0.1:1)"),
+        ("127.1:9555", "--web.listen-address has (127.0.0.1:9555)"),
+    ] {
+        dir.write("exporters.yml", config(&[("a", "127.0.0.1:1"), ("b", own)])).unwrap();
+        let output = command().args(["check-config", &file]).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("exporters.yml: node \"b\": listen: {own} is a port that {taken}");
+        assert!(output.status.code() == Some(2) && line.contains(&expected), "{line}");
+    }
 }

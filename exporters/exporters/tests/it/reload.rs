@@ -97,6 +97,17 @@ fn an_instance_that_stays_as_it_is_is_not_made_anew() {
 }
 
 #[test]
+fn a_reload_to_nothing_is_told() {
+    let mut configured = Configured::start(&["--web.enable-lifecycle"]);
+    configured.write("exporters:\n  node:\n  redis: []\n");
+    assert_eq!(configured.post("/-/reload").status, 200);
+    configured.exporters.process.wait_stderr_line("nothing stands under `node:`", LIMIT).unwrap();
+    configured.exporters.process.wait_stderr_line("nothing to serve", LIMIT).unwrap();
+    configured.write("# nothing\n");
+    assert!(configured.post("/-/reload").text().contains("nothing stands under `exporters:`"));
+}
+
+#[test]
 fn reload_by_http_is_off_until_it_is_switched_on() {
     let configured = Configured::start(&[]);
     let response = configured.post("/-/reload");

@@ -72,6 +72,15 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     }))
 }
 
+/// Whether it would tell of any CPU's frequency: on most virtual machines there is nothing, and some processors' is for
+/// root alone.
+pub(crate) fn has_frequency(context: &Context) -> bool {
+    let mut reader = Reader::new();
+    let cpus = look_up(&context.sys("devices/system/cpu"), &mut reader);
+    let mut files = cpus.iter().flat_map(|cpu| &cpu.files);
+    files.any(|(path, family)| std::ptr::eq(*family, &FREQUENCY) && reader.integer(path).is_some())
+}
+
 fn put(cpu: &Cpu, reader: &mut Reader, sink: &mut Sink) {
     for (path, family) in &cpu.files {
         if let Some(kilohertz) = reader.integer(path) {

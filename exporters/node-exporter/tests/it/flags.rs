@@ -1,6 +1,8 @@
 //! node_exporter's command line is ours.
 
+use super::support::{Node, fixtures, flags};
 use exporter_core::Settings;
+use exporter_testkit::fixture::TempDir;
 use node_exporter::EXPORTER;
 
 /// The flags of node_exporter 1.11.1 that are about collectors and paths.
@@ -44,6 +46,20 @@ fn families_belong_to_one_collector() {
     let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     // Of these the peer has two sources as well; ours never run together.
     assert_eq!(twice, ["node_cpu_frequency_hertz"]);
+}
+
+/// On a virtual machine without cpufreq's files the cpufreq collector is on, too.
+#[test]
+fn the_frequency_is_told_by_cpuinfo_where_cpufreq_has_none() {
+    let empty = TempDir::new().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    let of_cpuinfo = |more: &[(&str, &str)]| {
+        let given = [&[("collector.cpu.info", "true")], more].concat();
+        Node::new(&flags(&fixtures(), &given)).scrape().contains("\nnode_cpu_frequency_hertz{core=")
+    };
+    assert!(of_cpuinfo(&[("path.sysfs", empty)]));
+    assert!(of_cpuinfo(&[("collector.cpufreq", "false")]));
+    assert!(!of_cpuinfo(&[]), "of two sources the better one");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use exporter_core::{CollectError, ConfigError, Family, Regex, Sink};
 use std::path::PathBuf;
 
+use crate::collectors::cpufreq;
 use crate::context::Context;
 use crate::read::Reader;
 use crate::text::{Malformed, lines, number, trim};
@@ -29,7 +30,7 @@ pub(super) static BUG_INFO: Family<1> =
     Family::info("node_cpu_bug_info", "Selected bugs of the first CPU.", &["bug"]);
 pub(super) static FREQUENCY: Family<3> = Family::gauge(
     "node_cpu_frequency_hertz",
-    "Frequency as /proc/cpuinfo has it; without the cpufreq collector.",
+    "Frequency as /proc/cpuinfo has it, where the cpufreq collector has none.",
     &["core", "cpu", "package"],
 );
 
@@ -64,7 +65,7 @@ impl Info {
         let bugs = context.settings.regex("collector.cpu.info.bugs-include")?;
         // Asking for flags or bugs asks for facts.
         let wanted = context.settings.switch("collector.cpu.info") || flags.is_some() || bugs.is_some();
-        let frequency = !context.settings.enabled(&crate::collectors::cpufreq::CPUFREQ);
+        let frequency = !(context.settings.enabled(&cpufreq::CPUFREQ) && cpufreq::has_frequency(context));
         let path = context.proc("cpuinfo");
         Ok(wanted.then(|| Self { path, reader: Reader::new(), flags, bugs, frequency }))
     }
