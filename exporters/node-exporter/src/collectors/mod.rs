@@ -66,6 +66,7 @@ mod zfs;
 mod zoneinfo;
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
+use std::time::Duration;
 
 use crate::context::{self, Context};
 
@@ -83,6 +84,10 @@ const fn entry(
 ) -> Entry {
     Entry { collectors, flags, source }
 }
+
+/// Hardware or a part of the kernel that is not there is looked for again after so long. What a user puts there is not
+/// waited for.
+const ABSENCE: Duration = Duration::from_secs(50);
 
 static TABLE: &[Entry] = &[
     entry(&[&arp::ARP], &[arp::FLAGS], arp::source),
@@ -171,7 +176,9 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
             entry.collectors.iter().copied().filter(|collector| settings.enabled(collector)).collect();
         if !on.is_empty() {
             let context = context.clone();
-            specs.push(SourceSpec::new(on, move || (entry.source)(&context)));
+            let is_hosts = !on.iter().any(|collector| std::ptr::eq(*collector, &textfile::TEXTFILE));
+            let spec = SourceSpec::new(on, move || (entry.source)(&context));
+            specs.push(if is_hosts { spec.absence_lasts(ABSENCE) } else { spec });
         }
     }
     Ok(specs)
