@@ -9,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::date;
 use crate::exporter::ConfigError;
 
 /// The form of a log line.
@@ -30,7 +31,8 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
         "debug" => Level::DEBUG,
         "info" => Level::INFO,
         "warn" => Level::WARN,
-        "error" => Level::ERROR,
+        // The peers of an older age have it; nothing here is fatal.
+        "error" | "fatal" => Level::ERROR,
         other => {
             return Err(ConfigError::new(format!(
                 "--log.level={other}: unknown; use debug, info, warn or error"
@@ -40,6 +42,9 @@ pub fn init(level: &str, format: &str) -> Result<(), ConfigError> {
     let format = match format {
         "logfmt" => LogFormat::Logfmt,
         "json" => LogFormat::Json,
+        // As peers of an older age write it: `logger:stderr`, `logger:stdout?json=true`.
+        url if url.starts_with("logger:") && url.contains("json=true") => LogFormat::Json,
+        url if url.starts_with("logger:") => LogFormat::Logfmt,
         other => {
             return Err(ConfigError::new(format!("--log.format={other}: unknown; use logfmt or json")));
         }
@@ -224,7 +229,7 @@ fn quote(value: &str, out: &mut String) {
 fn timestamp(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = civil(days as i64);
+    let (year, month, day) = date::civil(days as i64);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
         second / 3600,
@@ -232,19 +237,6 @@ fn timestamp(at: SystemTime) -> String {
         second % 60,
         since.subsec_millis()
     )
-}
-
-/// The date of a day since 1970-01-01, by the count of 400-year eras from 0000-03-01.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub(crate) fn answer(state: &mut State, parts: &Parts, body: Bytes) -> (Option<R
                 response
             })
         }
+        Some(Fault::WrongScope(there)) if region != there => {
+            let code = "AuthorizationHeaderMalformed";
+            let body = format!("{HEADER}<Error><Code>{code}</Code><Region>{there}</Region></Error>");
+            Some(with_status(400, if parts.method == Method::HEAD { String::new() } else { body }))
+        }
+        Some(Fault::NoSuchUpload) => error(404, "NoSuchUpload"),
         Some(Fault::Html) => Some(ok("<html><body>Please log in</body></html>")),
         other => Some(served(state, parts, operation, bucket, key, &query, body, other)),
     };
@@ -236,6 +242,10 @@ fn error(status: u16, code: &str, method: &Method) -> Response<Body> {
         &Method::HEAD => String::new(),
         _ => format!("{HEADER}<Error><Code>{code}</Code><Message>{code} it is</Message></Error>"),
     };
+    with_status(status, body)
+}
+
+fn with_status(status: u16, body: String) -> Response<Body> {
     let mut response = ok(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response

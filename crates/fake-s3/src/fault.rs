@@ -15,6 +15,10 @@ pub enum Fault {
     ClockSkew,
     /// 301 PermanentRedirect to this region, for who signs for another one.
     WrongRegion(&'static str),
+    /// 400 AuthorizationHeaderMalformed that names this region, for who signs for another one; HEAD has no place for a name.
+    WrongScope(&'static str),
+    /// 404 NoSuchUpload.
+    NoSuchUpload,
     /// Lists say that there is more, and not where.
     NoToken,
     /// Lists give the same token for ever.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::say::{complain, say};
-use crate::{bench, catalogue, lint, setup, test};
+use crate::{bench, catalogue, garage, lint, setup, test};
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
@@ -34,6 +34,9 @@ fn command() -> Command {
         )
         .subcommand(
             Command::new("lint").about("Format, tidy, contract of rules and dashboards, clippy, licences"),
+        )
+        .subcommand(
+            Command::new("garage").about("Build Garage (minutes), and compare s3-exporter with what it has"),
         )
         .subcommand(bench_command())
         .subcommand(Command::new(bench::SUBCOMMAND).hide(true).arg(Arg::new("job").required(true)))
@@ -69,6 +72,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode> {
             return test::run(&args);
         }
         Some(("lint", _)) => return lint::run(),
+        Some(("garage", _)) => return garage::run(),
         Some(("catalogue", _)) => say(catalogue::tsv(&crate::repo::root())?.trim_end()),
         Some(("docs", _)) => crate::docs::write(&crate::repo::root())?,
         Some(("bench", args)) => return bench::run(&bench_options(args)),

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod contract;
 mod docker;
 pub mod docs;
+mod garage;
 mod lint;
 pub mod repo;
 mod say;

@@ -44,10 +44,11 @@ impl BucketSettings {
 
     pub(crate) async fn look(&self) {
         let facts = Facts {
-            region: self.region().await,
             is_versioned: known("versioning", &self.bucket, self.versioning().await),
             lifecycle: known("lifecycle", &self.bucket, self.lifecycle().await),
             replication_rules: known("replication", &self.bucket, self.replication().await),
+            // Last: it comes without a body, in which the others may have been told where the bucket is.
+            region: self.region().await,
         };
         *self.lock() = Some(facts);
     }
@@ -63,10 +64,13 @@ impl BucketSettings {
             Ok(head) => head.bucket_region().map(str::to_owned),
             Err(failure) => failure.region,
         };
-        if let Some(region) = &told {
-            self.endpoint.learn(&self.bucket, region);
+        match told {
+            Some(region) => {
+                self.endpoint.learn(&self.bucket, &region);
+                Some(region)
+            }
+            None => self.endpoint.learnt(&self.bucket),
         }
-        told
     }
 
     async fn versioning(&self) -> Result<Option<bool>, Failure> {

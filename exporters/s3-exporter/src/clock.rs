@@ -1,5 +1,6 @@
 //! Times as numbers.
 
+use exporter_core::date::days;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 86_400;
@@ -12,15 +13,6 @@ pub(crate) fn now() -> f64 {
 /// Days since 1970.
 pub(crate) fn today() -> i64 {
     now() as i64 / DAY
-}
-
-/// Days since 1970 of a date of the Gregorian calendar.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 /// The end of a year, a month, a day or an hour, in seconds since 1970.

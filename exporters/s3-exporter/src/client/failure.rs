@@ -84,7 +84,7 @@ impl Failure {
             code: Cow::Borrowed(code),
             message: root(error.source()),
             status: raw.map_or(0, |raw| raw.status().as_u16()),
-            region: raw.and_then(|raw| raw.headers().get("x-amz-bucket-region")).map(str::to_owned),
+            region: raw.and_then(region),
         }
     }
 
@@ -144,6 +144,18 @@ fn is_word(code: &str) -> bool {
     !code.is_empty()
         && code.len() <= 64
         && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
+
+/// Where the bucket is, or what a server that signs for one region only calls it.
+fn region(raw: &HttpResponse) -> Option<String> {
+    if let Some(region) = raw.headers().get("x-amz-bucket-region") {
+        return Some(region.to_owned());
+    }
+    let body = std::str::from_utf8(raw.body().bytes()?).ok()?;
+    // In answers to other mistakes it may be the server's own, whatever the bucket's is.
+    body.contains("<Code>AuthorizationHeaderMalformed</Code>").then_some(())?;
+    let region = body.split_once("<Region>")?.1.split_once("</Region>")?.0;
+    (!region.is_empty()).then(|| region.to_owned())
 }
 
 fn is_about_credentials(error: &(dyn Error + 'static)) -> bool {

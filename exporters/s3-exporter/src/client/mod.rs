@@ -109,13 +109,17 @@ impl Endpoint {
 
     /// Where a bucket is.
     pub(crate) fn region(&self, bucket: &str) -> String {
-        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        regions.get(bucket).unwrap_or(&self.config.region).clone()
+        self.learnt(bucket).unwrap_or_else(|| self.config.region.clone())
+    }
+
+    /// Where a bucket is that is not where the configuration says.
+    pub(crate) fn learnt(&self, bucket: &str) -> Option<String> {
+        self.regions.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).cloned()
     }
 
     pub(crate) fn learn(&self, bucket: &str, region: &str) {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_plain = region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let is_plain = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if region != self.config.region
             && is_plain
             && (regions.len() < MAX_REGIONS || regions.contains_key(bucket))

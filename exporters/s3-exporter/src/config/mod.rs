@@ -5,11 +5,14 @@ pub(crate) mod flags;
 pub(crate) mod pattern;
 pub(crate) mod values;
 
-use exporter_core::{ConfigError, Settings};
+use exporter_core::{ConfigError, Secret, Settings};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use file::{Endpoint, Expectation, File, Mode, Probe, Target, UsageSource, Watch};
+use file::{Credentials, Endpoint, Expectation, File, Mode, Probe, Source, Target, UsageSource, Watch};
+
+/// What a probe writes is held in memory.
+const MAX_OBJECT: u64 = 64 << 20;
 
 /// The endpoint that has no name.
 pub(crate) const DEFAULT: &str = "default";
@@ -37,7 +40,7 @@ pub(crate) struct Watching {
 impl Watching {
     pub(crate) fn parallel(&self) -> usize {
         // What comes in no order cannot be cut.
-        if self.watch.ordered { self.watch.parallel.clamp(1, file::MAX_PARALLEL) } else { 1 }
+        if self.watch.ordered { self.watch.parallel } else { 1 }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -53,6 +56,47 @@ impl Watching {
 impl Expectation {
     pub(crate) fn is_about(&self, key: &str) -> bool {
         key.starts_with(self.prefix.as_str()) && self.key.as_ref().is_none_or(|pattern| pattern.fits(key))
+    }
+}
+
+impl Credentials {
+    /// A file that is not there is a mistake to be told at the start: nobody waits for the first request.
+    fn check(&self) -> Result<(), String> {
+        let has_secret = self.secret_access_key.is_some() || self.secret_access_key_file.is_some();
+        let has_id = !self.access_key_id.is_empty() || self.access_key_id_file.is_some();
+        if has_id != has_secret {
+            return Err("give both access_key_id and secret_access_key_file (or neither)".to_owned());
+        }
+        if has_id && (self.source != Source::Auto || !self.profile.is_empty()) {
+            return Err("keys are here, and another source is named: leave out one of the two".to_owned());
+        }
+        for (key, path) in [
+            ("access_key_id_file", &self.access_key_id_file),
+            ("secret_access_key_file", &self.secret_access_key_file),
+            ("session_token_file", &self.session_token_file),
+        ] {
+            let Some(path) = path else { continue };
+            if !has_id {
+                return Err(format!("{key}: give access_key_id and secret_access_key_file with it"));
+            }
+            let secret = Secret::from_file(path).map_err(|error| format!("{key}: {error}"))?;
+            if secret.is_empty() {
+                return Err(format!("{key}: {} is empty", path.display()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Probe {
+    fn check(&self) -> Result<(), String> {
+        for (check, size) in [("roundtrip", &self.roundtrip), ("throughput", &self.throughput)] {
+            let size = size.as_ref().and_then(|config| config.size).unwrap_or_default();
+            if size.0 > MAX_OBJECT {
+                return Err(format!("{check}: size: at most 64MiB, since it is held in memory"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -92,6 +136,7 @@ impl Config {
         }
         for probe in &file.probes {
             place(&probe.endpoint).map_err(failed)?;
+            probe.check().map_err(|why| failed(format!("probe {}: {why}", probe.bucket)))?;
             if let Some(replica) = &probe.replica {
                 place(&replica.endpoint).map_err(failed)?;
             }
@@ -103,7 +148,7 @@ impl Config {
 fn read(path: &str) -> Result<File, ConfigError> {
     let failed = |why: String| ConfigError::new(format!("--targets.file={path}: {}", why.replace('\n', " ")));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    serde_yaml::from_str(&text).map_err(|error| failed(error.to_string()))
+    serde_yaml::from_str(&text).map_err(|error| failed(exporter_core::unquoted(&error.to_string())))
 }
 
 fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
@@ -127,18 +172,15 @@ fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
         let discovered = endpoint.discover.as_ref().and_then(|discover| discover.target.as_ref());
         if let Some(watch) = discovered {
             has_cloudwatch(endpoint, watch)?;
+            // As each bucket that is found will be.
+            let (bucket, prefix) = ("of any bucket".to_owned(), String::new());
+            let target = Target { endpoint: name.clone(), bucket, prefix, watch: watch.clone() };
+            watching(0, target).map_err(|why| format!("endpoint {name}: discover: {why}"))?;
         }
         if endpoint.attempts == 0 || endpoint.attempts > 10 {
             return Err(format!("endpoint {name}: attempts: 1 to 10"));
         }
-        let keys = &endpoint.credentials;
-        let has_secret = keys.secret_access_key.is_some() || keys.secret_access_key_file.is_some();
-        let has_id = !keys.access_key_id.is_empty() || keys.access_key_id_file.is_some();
-        if has_id != has_secret {
-            return Err(format!(
-                "endpoint {name}: credentials: give both access_key_id and secret_access_key_file (or neither)"
-            ));
-        }
+        endpoint.credentials.check().map_err(|why| format!("endpoint {name}: credentials: {why}"))?;
     }
     Ok(endpoints)
 }
@@ -172,6 +214,16 @@ pub(crate) fn watching(endpoint: usize, target: Target) -> Result<Watching, Stri
     }
     if watch.interval.0 < std::time::Duration::from_millis(50) {
         return failed("interval: not below 50ms");
+    }
+    if !(1..=file::MAX_PARALLEL).contains(&watch.parallel) {
+        return failed(&format!("parallel: 1 to {}", file::MAX_PARALLEL));
+    }
+    for Expectation { name, min_ratio_to_previous: ratio, .. } in &watch.expectations {
+        if ratio.is_some_and(|ratio| !(0.0..=1.0).contains(&ratio)) {
+            return failed(&format!(
+                "expectation {name}: min_ratio_to_previous: 0 to 1; 0.5 is half of the one before"
+            ));
+        }
     }
     let has_date = watch.pattern.as_ref().is_some_and(pattern::Pattern::has_date);
     if matches!(watch.mode, Mode::Incremental | Mode::Newest) && !has_date {

@@ -14,7 +14,7 @@ const MAX_ASKED: usize = 1000;
 pub(crate) struct Uploads {
     pub(crate) count: u64,
     pub(crate) oldest: Option<f64>,
-    /// Where the parts were asked for.
+    /// Where the parts were asked for and all of them told.
     pub(crate) bytes: Option<u64>,
 }
 
@@ -53,7 +53,16 @@ pub(crate) async fn list(
                 && asked < MAX_ASKED
             {
                 asked += 1;
-                *bytes += parts(endpoint, bucket, key, id, allowance).await?;
+                match parts(endpoint, bucket, key, id, allowance).await {
+                    Ok(size) => *bytes += size,
+                    // Finished or given up since it was listed.
+                    Err(failure) if failure.code == "NoSuchUpload" => {}
+                    // A sum of some of them would look like all; that there are uploads is known all the same.
+                    Err(failure) => {
+                        tracing::debug!(bucket, key, %failure, "no list of an upload's parts");
+                        found.bytes = None;
+                    }
+                }
             }
         }
         if page.is_truncated() != Some(true) {

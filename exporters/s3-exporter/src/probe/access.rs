@@ -21,11 +21,12 @@ impl Prober {
         let mut result = self.ask(mode, access).await;
         if access.mode == AccessMode::Auto
             && mode == AccessMode::HeadBucket
-            && result.as_ref().is_err_and(|failure| matches!(failure.status, 403 | 405 | 501))
+            && let Err(Failure { status: status @ (400 | 403 | 405 | 501), .. }) = result
         {
             // Not allowed to see the bucket itself, maybe to list it.
             result = self.ask(AccessMode::List, access).await;
-            if result.is_ok() {
+            // An answer without a body does not say which region is right, a list does: next time the bucket answers.
+            if result.is_ok() && status != 400 {
                 self.lock().fallback = Some(AccessMode::List);
             }
         }

@@ -184,6 +184,30 @@ fn mistakes_in_the_file_are_named() {
         ("endpoints: [{url: 'ftp://x'}]", "http://HOST:PORT"),
         ("endpoints: [{credentials: {access_key_id: a}}]", "secret_access_key_file"),
         ("endpoints: [{ca_file: /nowhere.pem}]", "/nowhere.pem"),
+        (
+            "endpoints: [{credentials: {access_key_id: a, secret_access_key_file: /nowhere}}]",
+            "secret_access_key_file: reading secret /nowhere",
+        ),
+        ("endpoints: [{credentials: {access_key_id: a, secret_access_key_file: /dev/null}}]", "is empty"),
+        (
+            "endpoints: [{credentials: {session_token_file: /nowhere}}]",
+            "session_token_file: give access_key_id",
+        ),
+        (
+            "endpoints: [{credentials: {access_key_id: a, secret_access_key: hunter2, source: anonymous}}]",
+            "leave out one",
+        ),
+        ("targets: [{bucket: b, parallel: 50}]", "parallel: 1 to 8"),
+        (
+            "targets: [{bucket: b, expectations: [{name: x, min_ratio_to_previous: 50}]}]",
+            "min_ratio_to_previous: 0 to 1",
+        ),
+        (
+            "targets: [{bucket: b, expectations: [{name: x, min_ratio_to_previous: .nan}]}]",
+            "min_ratio_to_previous: 0 to 1",
+        ),
+        ("endpoints: [{discover: {target: {parallel: 0}}}]", "parallel"),
+        ("probes: [{bucket: b, throughput: {size: 1GiB}}]", "throughput: size: at most 64MiB"),
         ("targets: [{bucket: b, expectations: [{name: x}, {name: x}]}]", "two expectations"),
         ("probes: [{bucket: b, access: {mode: head-everything}}]", "head-everything"),
         ("endpoints: [{credentials: {access_key_id: a, secret_access_key: [hunter2]}}]", "quotes"),

@@ -1,6 +1,6 @@
 //! Each way in which a server can fail ends with a metric, in time, and the process goes on.
 
-use fake_s3::{FakeS3, Fault, When};
+use fake_s3::{FakeS3, Fault, Upload, When};
 use std::time::{Duration, Instant};
 
 use crate::support::{Ours, Page};
@@ -125,6 +125,40 @@ fn a_bucket_elsewhere_is_found() {
     assert_eq!(server.count(""), 4);
 }
 
+/// As Garage has it, and AWS where the header is lost on the way.
+#[test]
+fn a_region_is_learnt_from_a_refusal() {
+    let server = filled(10);
+    server.fail(Fault::WrongScope("garage"));
+    let ours = Ours::with_file(
+        &server,
+        "targets: [{bucket: b}]\nprobes: [{bucket: b, access: {interval: 50ms}, roundtrip: {interval: 50ms}}]",
+    );
+    ours.page_with(&[
+        ("s3_objects", 10.0),
+        ("s3_bucket_versioning_enabled", 0.0),
+        ("s3_probe_success{bucket=\"b\",check=\"access\"}", 1.0),
+        ("s3_probe_success{bucket=\"b\",check=\"roundtrip\"}", 1.0),
+    ]);
+}
+
+#[test]
+fn uploads_are_counted_whose_parts_are_not_told() {
+    for (fault, bytes) in [(Fault::AccessDenied, None), (Fault::NoSuchUpload, Some(5.0))] {
+        let server = filled(1);
+        for (id, parts) in [("1", vec![3]), ("2", vec![5])] {
+            let upload = Upload { begun: 77.0, parts };
+            let mut state = server.state();
+            state.buckets.get_mut("b").unwrap().uploads.insert(("k".to_owned(), id.to_owned()), upload);
+        }
+        let when = When { operation: Some("ListParts"), times: Some(1) };
+        server.state().faults.push((when, fault));
+        let ours = Ours::with_file(&server, "targets: [{bucket: b, multipart_bytes: true}]");
+        let page = ours.page_with(&[("s3_multipart_uploads", 2.0)]);
+        assert_eq!(page.value("s3_multipart_uploads_bytes"), bytes, "{}", page.text);
+    }
+}
+
 #[test]
 fn a_bucket_that_is_not_there() {
     let server = filled(1);
@@ -166,11 +200,15 @@ fn a_pass_that_failed_does_not_wait_for_its_interval() {
 #[test]
 fn credentials_that_are_not_there() {
     let server = filled(1);
+    let secrets = exporter_testkit::fixture::tree(&[("secret", "s\n")]).unwrap();
     let file = format!(
-        "endpoints: [{{url: '{}', credentials: {{access_key_id: a, secret_access_key_file: /nowhere/secret}}}}] # ENDPOINT",
-        server.url()
+        "endpoints: [{{url: '{}', credentials: {{access_key_id: a, secret_access_key_file: {}}}}}] # ENDPOINT",
+        server.url(),
+        secrets.path().join("secret").display()
     );
     let ours = Ours::with_file(&server, &file);
+    // It was there at the start; it is read for the first request.
+    drop(secrets);
     let page = ours.probe(&[("bucket", "b")]).unwrap();
     assert_eq!((page.value(SUCCESS), code(&page)), (Some(0.0), "credentials"), "{}", page.text);
     assert_eq!(server.count(""), 0);

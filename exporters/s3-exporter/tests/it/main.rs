@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod basics;
+mod bed;
 mod faults;
+mod garage;
 mod incremental;
 mod moto;
 mod probes;
