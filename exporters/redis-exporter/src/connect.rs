@@ -5,15 +5,14 @@ use exporter_core::probe::TargetPolicy;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, IntoConnectionInfo as _, RedisConnectionInfo};
 use std::net::SocketAddr;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio::task::JoinHandle;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::login::Login;
 use crate::target::{Place, Target};
 use crate::tls::Tls;
 use crate::trouble::{Cause, Trouble};
+use crate::wire::{Lent, Stream, Wire};
 
 /// Everything about reaching one server.
 #[derive(Clone, Debug)]
@@ -25,22 +24,6 @@ pub(crate) struct Access {
     pub(crate) policy: Option<TargetPolicy>,
 }
 
-/// An open connection; the task that drives it ends with it.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    pub(crate) redis: MultiplexedConnection,
-    driver: JoinHandle<()>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
 impl Access {
     /// The same way in, to another server.
     pub(crate) fn at(&self, host: &str, port: u16) -> Self {
@@ -48,15 +31,16 @@ impl Access {
     }
 
     /// A connection for commands.
-    pub(crate) async fn connect(&self) -> Result<Connection, Trouble> {
+    pub(crate) async fn connect(&self) -> Result<Wire, Trouble> {
         let (stream, trusted) = self.stream().await?;
         let info = self.info(trusted)?;
         // Deadlines are the callers': the library's own half second would call a busy server dead.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
-        let (redis, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
-            .await
-            .map_err(|error| Trouble::redis(&error))?;
-        Ok(Connection { redis, driver: tokio::spawn(driver) })
+        let (lent, lender) = Lent::new(stream);
+        let logged_in = MultiplexedConnection::new_with_config(&info, lent, config).await;
+        drop(logged_in.map_err(|error| Trouble::redis(&error))?);
+        let stream = lender.back().ok_or_else(|| Trouble::new(Cause::Io, "the login has not ended"))?;
+        Ok(Wire::new(stream))
     }
 
     /// A connection for messages.

@@ -1,6 +1,6 @@
 //! Redis and Valkey under redis_exporter's names, and the queues they hold.
 //!
-//! `session` keeps a connection and knows what its server can do; `server` asks everything that touches no key, in one
+//! `session` keeps a connection, a `wire`, and knows what its server can do; `server` asks everything that touches no key, in one
 //! round trip; `info` gives the longest answer its meaning. `keyspace`
 //! asks everything that does touch keys, over a connection of its own: `keys` and `queues`. `peer` translates redis_exporter's command line.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@ mod keyspace;
 mod login;
 mod peer;
 mod queues;
+mod replies;
 mod reply;
 mod server;
 mod session;
@@ -22,6 +23,7 @@ mod sources;
 mod target;
 mod tls;
 mod trouble;
+mod wire;
 
 pub use peer::arguments;
 

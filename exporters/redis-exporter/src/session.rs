@@ -1,14 +1,16 @@
 //! A kept connection to one server, what that server can do, and what it has refused.
 
-use exporter_core::{CollectError, Scrape};
-use redis::{Pipeline, RedisResult, Value};
+use exporter_core::Scrape;
+use redis::Value;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::connect::{Access, Connection};
+use crate::connect::Access;
 use crate::info;
+pub(crate) use crate::replies::{Replies, Reply, Slot};
 use crate::trouble::{Cause, Trouble};
+use crate::wire::{self, Wire};
 
 /// What is left to those who wait when we give up: enough to put `redis_up 0` on the page.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -18,43 +20,6 @@ const NO_TOUCH: &str = "client no-touch";
 
 /// After this long a refused command is tried again: somebody may have changed the ACL.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
-
-/// What one command of a batch got.
-pub(crate) type Reply = RedisResult<Value>;
-
-/// Replies in the order of the commands, each with the name of its command. One that was refused costs its own series
-/// only: nothing is read by its place.
-#[derive(Debug, Default)]
-pub(crate) struct Replies(Vec<(&'static str, Reply)>);
-
-impl Replies {
-    /// The reply to the command of this name.
-    pub(crate) fn get(&self, name: &str) -> Result<&Value, CollectError> {
-        match self.0.iter().find(|(own, _)| *own == name) {
-            Some((_, Ok(value))) => Ok(value),
-            Some((_, Err(error))) => Err(CollectError::failed(Trouble::redis(error).to_string())),
-            None => {
-                Err(CollectError::no_data("not asked for: the server does not have it, or has refused it"))
-            }
-        }
-    }
-
-    /// What the server answered instead, where it did.
-    pub(crate) fn trouble(&self, name: &str) -> Option<Trouble> {
-        let (_, reply) = self.0.iter().find(|(own, _)| *own == name)?;
-        reply.as_ref().err().map(Trouble::redis)
-    }
-
-    /// Good replies to all commands of this name, in order.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Value> + Clone {
-        self.0.iter().filter(move |(own, _)| *own == name).filter_map(|(_, reply)| reply.as_ref().ok())
-    }
-
-    /// All of them, in order.
-    pub(crate) fn into_values(self) -> impl Iterator<Item = Reply> {
-        self.0.into_iter().map(|(_, reply)| reply)
-    }
-}
 
 /// Runs `future` until shortly before the scrape's deadline, and no longer than `limit`.
 pub(crate) async fn within<T>(
@@ -121,7 +86,7 @@ pub(crate) struct Session {
 
 #[derive(Debug)]
 struct Link {
-    connection: Connection,
+    wire: Wire,
     server: Server,
     /// The database that is selected.
     db: i64,
@@ -130,8 +95,9 @@ struct Link {
 /// Commands that are sent together, each with the name under which a refusal is remembered.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pipe: Pipeline,
-    names: Vec<&'static str>,
+    packed: Vec<u8>,
+    /// And whether the reply is left as it comes.
+    names: Vec<(&'static str, bool)>,
 }
 
 impl Batch {
@@ -144,12 +110,14 @@ impl Batch {
 
     /// Adds a command, given by its words.
     pub(crate) fn add(&mut self, name: &'static str, command: &[&[u8]]) {
-        let mut cmd = redis::Cmd::new();
-        for word in command {
-            cmd.arg(*word);
-        }
-        self.pipe.add_command(cmd);
-        self.names.push(name);
+        wire::pack(command, &mut self.packed);
+        self.names.push((name, false));
+    }
+
+    /// Adds one whose reply is long: whoever asks goes through its [bytes](Replies::raw).
+    pub(crate) fn add_raw(&mut self, name: &'static str, command: &[&[u8]]) {
+        wire::pack(command, &mut self.packed);
+        self.names.push((name, true));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -204,15 +172,15 @@ impl Session {
             return Ok(link.server.clone());
         }
         let started = Instant::now();
-        let connection = within(scrape, self.limit, "connecting", self.access.connect()).await?;
+        let wire = within(scrape, self.limit, "connecting", self.access.connect()).await?;
         self.connect_time = started.elapsed();
-        let mut link = Link { connection, server: Server::default(), db: self.access.target.db };
+        let mut link = Link { wire, server: Server::default(), db: self.access.target.db };
         let mut hello = Batch::default();
         if let Some(name) = self.name.filter(|_| !self.is_refused("client setname")) {
             hello.add("client setname", &[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
         hello.add("info", &[b"INFO", b"SERVER"]);
-        let replies = within(scrape, self.limit, "reading", run(&mut link.connection, &hello)).await?;
+        let replies = within(scrape, self.limit, "reading", run(&mut link.wire, &hello)).await?;
         self.round_trips += 1;
         self.remember(&replies);
         match replies.trouble("info") {
@@ -291,7 +259,7 @@ impl Session {
         let Some(link) = &mut self.link else {
             return Err(Trouble::new(Cause::Io, "not connected"));
         };
-        let replies = within(scrape, self.limit, "reading", run(&mut link.connection, batch)).await;
+        let replies = within(scrape, self.limit, "reading", run(&mut link.wire, batch)).await;
         self.round_trips += 1;
         match replies {
             Ok(replies) => {
@@ -306,10 +274,17 @@ impl Session {
         }
     }
 
+    /// Takes replies back that are not needed any more: the next ones come into their buffer.
+    pub(crate) fn give_back(&mut self, replies: Replies) {
+        if let Some(link) = &mut self.link {
+            link.wire.give_back(replies.bytes);
+        }
+    }
+
     /// Commands that were refused are not sent again for a while: the server counts such errors.
     fn remember(&mut self, replies: &Replies) {
-        for (name, reply) in &replies.0 {
-            if let Err(error) = reply
+        for (name, slot) in &replies.all {
+            if let Some(Err(error)) = slot.value()
                 && is_refusal(error)
                 && !name.is_empty()
                 && self.refused.insert(name)
@@ -332,17 +307,27 @@ fn is_refusal(error: &redis::RedisError) -> bool {
     error.code() == Some("NOPERM") || error.detail().is_some_and(unknown)
 }
 
-async fn run(connection: &mut Connection, batch: &Batch) -> Result<Replies, Trouble> {
-    let mut pipe = batch.pipe.clone();
-    let replies: Vec<Reply> = pipe
-        .ignore_errors()
-        .query_async(&mut connection.redis)
-        .await
-        .map_err(|error| Trouble::redis(&error))?;
-    if replies.len() != batch.names.len() {
-        return Err(Trouble::new(Cause::Protocol, "fewer answers than questions"));
+async fn run(wire: &mut Wire, batch: &Batch) -> Result<Replies, Trouble> {
+    let answers = wire.ask(&batch.packed, batch.names.len()).await?;
+    let mut parser = redis::Parser::new();
+    let mut all = Vec::with_capacity(batch.names.len());
+    for ((name, is_raw), place) in batch.names.iter().zip(answers.frames()) {
+        let bytes = &answers.bytes[place.clone()];
+        let slot = match *is_raw && !bytes.starts_with(b"-") {
+            true => Slot::Raw(place),
+            false => Slot::Value(match parser.parse_value(bytes) {
+                Ok(Value::ServerError(error)) => Err(error.into()),
+                Ok(value) => Ok(value),
+                Err(error) => return Err(Trouble::redis(&error)),
+            }),
+        };
+        all.push((*name, slot));
     }
-    Ok(Replies(batch.names.iter().copied().zip(replies).collect()))
+    let mut bytes = answers.bytes;
+    if !batch.names.iter().any(|(_, is_raw)| *is_raw) {
+        wire.give_back(std::mem::take(&mut bytes));
+    }
+    Ok(Replies { all, bytes })
 }
 
 #[cfg(test)]

@@ -106,14 +106,13 @@ impl Slot {
         if !self.spec.is_served_from_last() {
             return self.join_run(&mut inner, deadline, jobs);
         }
-        let kept = inner.kept.clone().filter(|run| self.is_usable(run));
         if self.spec.background.is_some() {
-            return match &kept {
-                Some(_) => Joined::now(kept, None),
-                None => Joined::now(inner.kept.clone(), Some(not_yet(&inner))),
+            return match &inner.kept {
+                Some(run) => Joined::now(Some(run.clone()), self.overdue(&inner, run)),
+                None => Joined::now(None, Some(not_yet(&inner))),
             };
         }
-        match kept {
+        match inner.kept.clone().filter(|run| self.is_usable(run)) {
             Some(run) if self.kept_parts(&run).iter().all(|kept| *kept) => Joined::now(Some(run), None),
             Some(run) => {
                 let instead = self.join_run(&mut inner, deadline, jobs).instead;
@@ -166,6 +165,15 @@ impl Slot {
         self.count_lost(&mut self.lock(), run);
     }
 
+    /// Looks at what the last run that ended has left, where it is still there.
+    pub(crate) fn last<T>(&self, look: impl FnOnce(&[Part]) -> T) -> Option<T> {
+        let run = match &*self.lock() {
+            Inner { state: State::Idle { spare, .. }, .. } if !self.spec.keeps() => Some(spare.clone()),
+            inner => inner.kept.clone(),
+        };
+        run.map(|run| look(&run.parts()))
+    }
+
     /// Ends an asynchronous run: nobody will ask for it any more.
     pub(crate) fn abandon(&self) {
         if let State::Running { abort: Some(abort), .. } = &self.lock().state {
@@ -178,6 +186,20 @@ impl Slot {
         let parts = run.parts();
         let mut parts = parts.iter().enumerate();
         parts.all(|(at, part)| self.spec.max_age(at).is_some_and(|age| part.is_younger(age)))
+    }
+
+    /// What is to be said of a background source instead of what its last pass said: it has not come so far again in time.
+    fn overdue(&self, inner: &Inner, last: &Run) -> Option<Outcome> {
+        match &inner.state {
+            State::Broken { why, .. } => return Some(Outcome::Error(why.clone())),
+            State::Running { run, .. } if run.scrape.remaining().is_zero() => return Some(Outcome::Timeout),
+            _ => {}
+        }
+        let is_old = |(at, part): (usize, &Part)| {
+            let old = self.spec.max_age(at).is_some_and(|age| !part.is_younger(age));
+            old && part.filled.is_some() && part.outcome.as_ref().is_some_and(Outcome::success)
+        };
+        last.parts().iter().enumerate().any(is_old).then_some(Outcome::Timeout)
     }
 
     /// Which collectors are young enough not to be asked again.
@@ -321,11 +343,9 @@ fn back_off(failures: u32) -> Duration {
 
 /// What is said of a background source that has nothing to serve.
 fn not_yet(inner: &Inner) -> Outcome {
-    let last = inner.kept.as_ref().and_then(|run| run.parts().iter().find_map(|part| part.outcome.clone()));
-    match (&inner.state, last) {
-        (State::Broken { why, .. }, _) => Outcome::Error(why.clone()),
-        (_, Some(outcome)) if !outcome.success() => outcome,
-        (_, Some(_)) => Outcome::Timeout,
-        (_, None) => Outcome::NoData("the first pass is not finished".to_owned()),
+    match &inner.state {
+        State::Broken { why, .. } => Outcome::Error(why.clone()),
+        State::Running { run, .. } if run.scrape.remaining().is_zero() => Outcome::Timeout,
+        _ => Outcome::NoData("the first pass is not finished".to_owned()),
     }
 }

@@ -28,7 +28,11 @@ impl Job {
     fn execute(mut self) {
         self.sink.started();
         let result = super::caught(|| self.source.collect(&self.run.scrape, &mut self.sink));
-        self.slot.ended(BoxedSource::Blocking(self.source), self.sink, &self.run, result);
+        // One that has panicked is let go here, and may panic again in that: the thread has others to run.
+        let Self { slot, source, sink, run } = self;
+        if let Err(panic) = super::caught(|| slot.ended(BoxedSource::Blocking(source), sink, &run, result)) {
+            tracing::error!(panic, "a source panicked when it was let go");
+        }
     }
 }
 

@@ -18,6 +18,10 @@ struct Rounds {
     runs: Arc<AtomicUsize>,
     failing: Arc<AtomicBool>,
     slow: Option<Duration>,
+    /// This round does not come back, or panics.
+    last: Option<(usize, Act)>,
+    /// This collector never has any data.
+    absent: Option<&'static Collector>,
     collectors: &'static [&'static Collector],
 }
 
@@ -36,9 +40,19 @@ impl BlockingSource for Rounds {
     fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         let round = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         std::thread::sleep(self.slow.unwrap_or_default());
+        match self.last {
+            Some((last, Act::Panic)) if round >= last => std::panic::resume_unwind(Box::new("as planned")),
+            Some((last, _)) if round >= last => loop {
+                std::thread::park();
+            },
+            _ => {}
+        }
         let failing = self.failing.load(Ordering::SeqCst);
         for collector in self.collectors {
             sink.collector(collector, |sink| {
+                if self.absent.is_some_and(|absent| std::ptr::eq(absent, *collector)) {
+                    return Err(CollectError::no_data("absent"));
+                }
                 if failing {
                     return Err(CollectError::failed("down"));
                 }
@@ -165,6 +179,38 @@ fn a_background_source_runs_unasked_and_nobody_waits_for_it() {
         let after = rounds.runs();
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert_eq!(rounds.runs(), after, "it ends with its registry");
+    });
+}
+
+/// The data stays for a while, but nobody is told that all is well.
+#[test]
+fn a_background_source_that_does_not_come_back_has_not_succeeded() {
+    for act in [Act::Hang, Act::Panic] {
+        run(async {
+            let rounds = Rounds { last: Some((2, act)), ..good() };
+            let registry =
+                registry(vec![rounds.spec().background(Duration::from_millis(100)).stale_after(2 * LONG)]);
+            registry.start();
+            until("the second pass", async || rounds.runs() >= 2).await;
+            until("the failure", async || !scrape(&registry, LONG).await.success("good")).await;
+            let scraped = scrape(&registry, LONG).await;
+            assert_eq!(round(&scraped, "good"), Some(1), "{act:?}: {}", scraped.page);
+            let state = if matches!(act, Act::Panic) { "error" } else { "timeout" };
+            assert!(scraped.is_in_state("good", state), "{act:?}: {}", scraped.page);
+        });
+    }
+}
+
+#[test]
+fn a_collector_of_a_background_source_that_has_no_data_costs_its_own_success() {
+    run(async {
+        let rounds = Rounds { collectors: TWO, absent: Some(&OTHER), ..Rounds::default() };
+        let registry = registry(vec![rounds.spec().background(LONG)]);
+        registry.start();
+        until("the first pass", async || round(&scrape(&registry, LONG).await, "good").is_some()).await;
+        let scraped = scrape(&registry, LONG).await;
+        assert!(scraped.is_in_state("good", "ok"), "{}", scraped.page);
+        assert!(scraped.is_in_state("other", "nodata"), "{}", scraped.page);
     });
 }
 

@@ -277,6 +277,12 @@ impl Page {
         (0..self.families.len()).map(|family| self.head(family))
     }
 
+    /// The values of one of them, as it is known by [`Page::families`].
+    pub fn values(&self, name: &str) -> impl Iterator<Item = f64> {
+        let own: Vec<_> = (0..self.families.len()).filter(|at| self.name(*at) == name.as_bytes()).collect();
+        own.into_iter().flat_map(|at| self.runs_of(at)).flatten().map(|sample| sample.value)
+    }
+
     pub(crate) fn head(&self, family: usize) -> FamilyHead<'_> {
         let RawHead { name, help, kind } = self.raw_head(family);
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();

@@ -1,15 +1,21 @@
 //! INFO: one pass over its lines, every field by its name. Servers differ in what they say and in what order.
 
 pub(crate) mod fields;
+mod number;
 pub(crate) mod put;
 
+use std::cmp::Ordering;
+
 use crate::session::{Mode, Server};
+use number::whole;
+pub(crate) use number::{number, parts};
 
 /// What one INFO says, sorted by what it becomes.
 #[derive(Debug, Default)]
 pub(crate) struct Info<'a> {
     /// Fields of one value.
     pub(crate) plain: Vec<(&'a [u8], &'a [u8])>,
+    /// In the order of their labels.
     pub(crate) commands: Vec<Command<'a>>,
     pub(crate) percentiles: Vec<Percentiles<'a>>,
     pub(crate) errors: Vec<(&'a [u8], u64)>,
@@ -62,7 +68,8 @@ pub(crate) struct Command<'a> {
 #[derive(Debug)]
 pub(crate) struct Percentiles<'a> {
     pub(crate) name: &'a [u8],
-    pub(crate) values: Vec<(f64, f64)>,
+    /// `p50=1.003,p99=1.003`.
+    pub(crate) values: &'a [u8],
 }
 
 /// `dbN`.
@@ -126,6 +133,8 @@ impl<'a> Info<'a> {
                 info.line(&line[..colon], &line[colon + 1..]);
             }
         }
+        info.commands.sort_unstable_by(|a, b| by_label(a.name, b.name));
+        info.percentiles.sort_unstable_by(|a, b| by_label(a.name, b.name));
         info
     }
 
@@ -133,9 +142,7 @@ impl<'a> Info<'a> {
         if let Some(command) = name.strip_prefix(b"cmdstat_") {
             self.commands.push(command_stats(command, value));
         } else if let Some(command) = name.strip_prefix(b"latency_percentiles_usec_") {
-            let values = parts(value)
-                .filter_map(|(key, value)| Some((number(key.strip_prefix(b"p")?)?, number(value)?)));
-            self.percentiles.push(Percentiles { name: command, values: values.collect() });
+            self.percentiles.push(Percentiles { name: command, values: value });
         } else if let Some(error) = name.strip_prefix(b"errorstat_") {
             let count = parts(value).find(|(key, _)| *key == b"count").and_then(|(_, n)| whole(n));
             self.errors.extend(count.map(|count| (error, count)));
@@ -195,6 +202,11 @@ impl<'a> Info<'a> {
     }
 }
 
+/// The order in which samples cost the least to write: that of their labels, by length first.
+pub(crate) fn by_label(a: &[u8], b: &[u8]) -> Ordering {
+    (a.len(), a).cmp(&(b.len(), b))
+}
+
 /// What `INFO SERVER` says about version and kind.
 pub(crate) fn server(text: &[u8]) -> Server {
     let info = Info::parse(text);
@@ -208,34 +220,11 @@ pub(crate) fn server(text: &[u8]) -> Server {
     Server { version: (next(), next()), mode }
 }
 
-/// A value as a number: words for good and bad are 1 and 0.
-pub(crate) fn number(value: &[u8]) -> Option<f64> {
-    match value {
-        b"ok" | b"yes" | b"up" => Some(1.0),
-        b"err" | b"fail" | b"no" | b"down" => Some(0.0),
-        // Rust would take words like these, servers do not mean numbers by them.
-        [b'i' | b'I' | b'n' | b'N', ..] => None,
-        _ => std::str::from_utf8(value).ok()?.parse().ok(),
-    }
-}
-
-fn whole(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
-
 /// What follows `prefix` and at least one digit.
 fn numbered<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let rest = name.strip_prefix(prefix)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (digits > 0).then(|| &rest[digits..])
-}
-
-/// `a=1,b=2`.
-pub(crate) fn parts(value: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    value.split(|&byte| byte == b',').filter_map(|part| {
-        let at = part.iter().position(|&byte| byte == b'=')?;
-        Some((&part[..at], &part[at + 1..]))
-    })
 }
 
 fn command_stats<'a>(name: &'a [u8], value: &'a [u8]) -> Command<'a> {

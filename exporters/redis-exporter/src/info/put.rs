@@ -1,12 +1,11 @@
 //! What INFO said, as families.
 
 use exporter_core::{Dynamic, Family, Kind, LabelValue, Page};
-use std::collections::HashMap;
 
 use super::fields::{FIELDS, MODULE_FIELDS, find};
 use crate::families::families;
 
-use super::{Command, Facts, Info, Percentiles, number};
+use super::{Command, Facts, Info, Percentiles, by_label, number};
 
 /// What to leave out or to add.
 #[derive(Clone, Copy, Debug)]
@@ -87,36 +86,27 @@ pub(crate) static CLUSTER: Dynamic<0> =
 pub(crate) static UNMAPPED: Dynamic<0> =
     Dynamic::new(Kind::Gauge, "redis_info_", "Field {} of INFO, which no other family has.", &[]);
 
-/// Finds commands by name. A server tells all that it says of commands in the same order, so the next one to be asked for
-/// is mostly near in the list; else it is looked up.
+/// Finds commands by name. They are asked for in their own order, so the next one is near in the list; else it is searched.
 #[derive(Debug)]
 pub(crate) struct Totals<'a> {
     commands: &'a [Command<'a>],
     next: usize,
-    by_name: HashMap<&'a [u8], usize>,
 }
 
-/// How far ahead the next one is searched for.
+/// How far ahead the next one is looked for.
 const NEAR: usize = 8;
 
-impl<'a> Totals<'a> {
+impl Totals<'_> {
     /// Calls and microseconds; 0 where there is no such command.
     pub(crate) fn of(&mut self, name: &[u8]) -> (u64, u64) {
-        let ahead = self.commands.iter().skip(self.next).take(NEAR);
-        let at = match ahead.map(|command| command.name).position(|own| own == name) {
+        let ahead = self.commands.iter().skip(self.next).take(NEAR).position(|command| command.name == name);
+        let at = match ahead {
             Some(ahead) => Some(self.next + ahead),
-            None => self.by_name().get(name).copied(),
+            None => self.commands.binary_search_by(|command| by_label(command.name, name)).ok(),
         };
         let Some(command) = at.and_then(|at| self.commands.get(at)) else { return (0, 0) };
         self.next = at.map_or(0, |at| at + 1);
         (command.calls, command.usec)
-    }
-
-    fn by_name(&mut self) -> &HashMap<&'a [u8], usize> {
-        if self.by_name.is_empty() {
-            self.by_name = self.commands.iter().enumerate().map(|(at, command)| (command.name, at)).collect();
-        }
-        &self.by_name
     }
 }
 
@@ -253,30 +243,37 @@ impl Info<'_> {
     }
 
     fn put_commands(&self, page: &mut Page) {
+        // One text for the four of them, and family by family.
+        let mut all = Vec::with_capacity(self.commands.len());
         for command in &self.commands {
-            // One text for the four of them.
             let Ok(labels) = page.label_set(None, [("cmd", &command.name as &dyn LabelValue)]) else {
                 return;
             };
-            page.put_set(&CALLS, labels, command.calls);
-            page.put_set(&CALL_SECONDS, labels, command.usec as f64 / 1e6);
-            if let Some(rejected) = command.rejected {
-                page.put_set(&REJECTED, labels, rejected);
-            }
-            if let Some(failed) = command.failed {
-                page.put_set(&FAILED, labels, failed);
-            }
+            all.push((command, labels));
         }
+        let mut put = |family, value: fn(&Command<'_>) -> Option<f64>| {
+            for (command, labels) in &all {
+                if let Some(value) = value(command) {
+                    page.put_set(family, *labels, value);
+                }
+            }
+        };
+        put(&CALLS, |command| Some(command.calls as f64));
+        put(&CALL_SECONDS, |command| Some(command.usec as f64 / 1e6));
+        put(&REJECTED, |command| command.rejected.map(|calls| calls as f64));
+        put(&FAILED, |command| command.failed.map(|calls| calls as f64));
         let mut totals = self.totals();
         for Percentiles { name, values } in &self.percentiles {
             let (calls, usec) = totals.of(name);
-            page.summary(&PERCENTILES, [name], values.iter().copied(), calls, usec as f64);
+            let values = super::parts(values)
+                .filter_map(|(key, value)| Some((number(key.strip_prefix(b"p")?)?, number(value)?)));
+            page.summary(&PERCENTILES, [name], values, calls, usec as f64);
         }
     }
 
     /// Calls and microseconds by command.
     pub(crate) fn totals(&self) -> Totals<'_> {
-        Totals { commands: &self.commands, next: 0, by_name: HashMap::new() }
+        Totals { commands: &self.commands, next: 0 }
     }
 
     fn put_databases(&self, page: &mut Page, choice: Choice) {

@@ -6,10 +6,13 @@
 
 use exporter_core::Page;
 use redis::Value;
+use std::ops::Range;
 
 use crate::families::families;
+use crate::info::by_label;
 use crate::info::put::Totals;
 use crate::reply;
+use crate::wire::{Item, Walk};
 
 families! { DESCS:
     SPIKE: 1 = gauge("redis_latency_spike_duration_seconds", "Duration of the latest spike of a kind, in seconds.", ["event_name"]);
@@ -37,7 +40,15 @@ pub(super) struct Ladder {
     bounds: Vec<u64>,
     /// Steps of the server's scale that are in it.
     steps: u32,
-    cumulated: Vec<(f64, u64)>,
+    /// Upper bounds and cumulated counts of all commands, one behind the other.
+    buckets: Vec<(u64, u64)>,
+}
+
+/// What the server says of one command.
+struct Histogram<'a> {
+    command: &'a [u8],
+    calls: u64,
+    buckets: Range<usize>,
 }
 
 /// Steps at the beginning: up to about a millisecond.
@@ -52,47 +63,42 @@ fn step(number: u32) -> u64 {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { bounds: (0..FIRST).map(step).collect(), steps: FIRST, cumulated: Vec::new() }
+        Self { bounds: (0..FIRST).map(step).collect(), steps: FIRST, buckets: Vec::new() }
     }
 }
 
 impl Ladder {
     /// Puts one histogram a command; sums come from the statistics of INFO.
-    pub(super) fn put(&mut self, page: &mut Page, reply: &Value, mut totals: Totals<'_>) {
-        for (_, histogram) in reply::pairs(reply) {
+    pub(super) fn put(&mut self, page: &mut Page, reply: &[u8], mut totals: Totals<'_>) {
+        let mut buckets = std::mem::take(&mut self.buckets);
+        let mut all = histograms(reply, &mut buckets);
+        all.sort_unstable_by(|a, b| by_label(a.command, b.command));
+        for histogram in &all {
             // Both rise, so what is there already is found by going along.
             let mut at = 0;
-            for (bound, _) in buckets(histogram) {
-                while self.bounds.get(at).is_some_and(|own| *own < bound) {
+            for (bound, _) in &buckets[histogram.buckets.clone()] {
+                while self.bounds.get(at).is_some_and(|own| own < bound) {
                     at += 1;
                 }
-                if self.bounds.get(at) != Some(&bound) {
-                    self.include(bound);
+                if self.bounds.get(at) != Some(bound) {
+                    self.include(*bound);
                 }
             }
         }
-        for (command, histogram) in reply::pairs(reply) {
-            let mut known = buckets(histogram).peekable();
-            let mut below = 0;
-            self.cumulated.clear();
-            for &bound in &self.bounds {
-                while let Some(&(at, count)) = known.peek() {
-                    if at > bound {
-                        break;
-                    }
-                    below = count;
-                    known.next();
+        for Histogram { command, calls, buckets: own } in all {
+            let own = &buckets[own];
+            let total = own.last().map_or(0, |(_, below)| *below);
+            let (mut known, mut below) = (own.iter().peekable(), 0);
+            let cumulated = self.bounds.iter().filter_map(|bound| {
+                while let Some((_, count)) = known.next_if(|(at, _)| at <= bound) {
+                    below = *count;
                 }
                 // Nothing yet: a sum over commands misses nothing by a bucket of 0. Above, every bound counts.
-                if below > 0 {
-                    self.cumulated.push((bound as f64, below));
-                }
-            }
-            let calls = reply::field(histogram, "calls").and_then(reply::integer);
-            let calls = calls.and_then(|calls| u64::try_from(calls).ok()).unwrap_or(below).max(below);
-            let usec = totals.of(command).1;
-            page.histogram(&LATENCIES, [&command], self.cumulated.iter().copied(), calls, usec as f64);
+                (below > 0).then_some((*bound as f64, below))
+            });
+            page.histogram(&LATENCIES, [&command], cumulated, calls.max(total), totals.of(command).1 as f64);
         }
+        self.buckets = buckets;
     }
 
     fn include(&mut self, bound: u64) {
@@ -112,13 +118,29 @@ impl Ladder {
     }
 }
 
-/// Upper bound and cumulated count.
-fn buckets(histogram: &Value) -> impl Iterator<Item = (u64, u64)> {
-    let usec = reply::field(histogram, "histogram_usec").map_or(&[][..], reply::items);
-    usec.chunks_exact(2).filter_map(|pair| {
-        let whole = |value| reply::integer(value).and_then(|number| u64::try_from(number).ok());
-        Some((whole(&pair[0])?, whole(&pair[1])?))
-    })
+/// Name and histogram in turn, each of these a map with `calls` and `histogram_usec`.
+fn histograms<'a>(reply: &'a [u8], buckets: &mut Vec<(u64, u64)>) -> Vec<Histogram<'a>> {
+    let mut all = Vec::new();
+    buckets.clear();
+    Walk::new(reply).pairs(|walk, command| {
+        let (mut calls, begin) = (0, buckets.len());
+        walk.pairs(|walk, name| match name {
+            b"calls" => calls = walk.scalar().and_then(Item::whole).unwrap_or(0),
+            b"histogram_usec" => {
+                let count = walk.array();
+                for _ in 0..count / 2 {
+                    let (bound, below) = (walk.scalar(), walk.scalar());
+                    buckets.extend(bound.and_then(Item::whole).zip(below.and_then(Item::whole)));
+                }
+                if count % 2 == 1 {
+                    walk.pass();
+                }
+            }
+            _ => walk.pass(),
+        });
+        all.push(Histogram { command, calls, buckets: begin..buckets.len() });
+    });
+    all
 }
 
 #[cfg(test)]
@@ -129,20 +151,22 @@ mod tests {
     /// Name, calls, buckets.
     type Command<'a> = (&'a str, i64, &'a [(i64, i64)]);
 
-    fn reply(commands: &[Command<'_>]) -> Value {
-        let text = |text: &str| Value::BulkString(text.into());
-        let mut all = Vec::new();
+    fn reply(commands: &[Command<'_>]) -> Vec<u8> {
+        let mut all = format!("*{}\r\n", 2 * commands.len());
         for (name, calls, buckets) in commands {
-            let usec = buckets.iter().flat_map(|(le, n)| [Value::Int(*le), Value::Int(*n)]).collect();
-            all.push(text(name));
-            all.push(Value::Array(vec![
-                text("calls"),
-                Value::Int(*calls),
-                text("histogram_usec"),
-                Value::Array(usec),
-            ]));
+            let usec: String = buckets.iter().map(|(le, n)| format!(":{le}\r\n:{n}\r\n")).collect();
+            let length = name.len();
+            all += &format!("${length}\r\n{name}\r\n*4\r\n$5\r\ncalls\r\n:{calls}\r\n");
+            all += &format!("$14\r\nhistogram_usec\r\n*{}\r\n{usec}", 2 * buckets.len());
         }
-        Value::Array(all)
+        all.into_bytes()
+    }
+
+    fn text(page: &Page) -> String {
+        use exporter_core::exposition::{Assembly, Format, Options};
+        let mut out = Vec::new();
+        Assembly::new().write(&[page], &Options::new(Format::Text), &mut out);
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -161,9 +185,29 @@ mod tests {
         assert_eq!(ladder.bounds.last(), Some(&4227));
         // Bounds but those below 4 and 16, +Inf, sum and count of two commands.
         assert_eq!(page.len(), 2 * (ladder.bounds.len() + 3) - 2 - 4);
-        assert!(ladder.cumulated.windows(2).all(|pair| pair[0].1 <= pair[1].1));
-        assert_eq!(ladder.cumulated.first(), Some(&(16.0, 1)));
-        assert_eq!(ladder.cumulated.last(), Some(&(4227.0, 2)));
+        let text = text(&page);
+        let of = |line: &str| text.lines().find_map(|own| own.strip_prefix(line)?.strip_prefix(' '));
+        let bucket =
+            |le: &str| of(&format!("redis_commands_latencies_usec_bucket{{cmd=\"slow\",le=\"{le}\"}}"));
+        let all = ["8", "16", "33", "2113", "4227", "+Inf"].map(bucket);
+        assert_eq!(all, [None, Some("1"), Some("1"), Some("1"), Some("2"), Some("2")]);
+        assert_eq!(of("redis_commands_latencies_usec_sum{cmd=\"get\"}"), Some("70"));
+        assert_eq!(of("redis_commands_latencies_usec_count{cmd=\"get\"}"), Some("7"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_costs_itself() {
+        let odd =
+            b"*7\r\n+a\r\n:1\r\n+b\r\n*3\r\n+other\r\n*1\r\n:1\r\n+calls\r\n+c\r\n*4\r\n+calls\r\n:2\r\n\
+            +histogram_usec\r\n*5\r\n+4\r\n:1\r\n$-1\r\n:2\r\n:8\r\n+odd\r\n";
+        let mut buckets = Vec::new();
+        let all = histograms(odd, &mut buckets);
+        let rows: Vec<_> = all.iter().map(|one| (one.command, one.calls, one.buckets.len())).collect();
+        assert_eq!(rows, [(&b"a"[..], 0, 0), (b"b", 0, 0), (b"c", 2, 1)]);
+        assert_eq!(buckets, [(4, 1)]);
+        for reply in [&b":1\r\n"[..], b"$-1\r\n", b"*0\r\n", b""] {
+            assert!(histograms(reply, &mut buckets).is_empty());
+        }
     }
 
     #[test]

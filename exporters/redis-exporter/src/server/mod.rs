@@ -17,6 +17,7 @@ use crate::keys::groups;
 use crate::reply;
 use crate::session::{Batch, Mode, Replies, Server as Kind, Session};
 use crate::trouble::{Cause, Trouble};
+use crate::wire::{Item, Walk};
 
 pub(crate) static SERVER: Collector = Collector {
     name: "server",
@@ -114,7 +115,10 @@ impl Server {
             Err(trouble) => return self.down(sink, &trouble, started),
         };
         let replies = &answers.replies;
-        let text = replies.get("info").ok().and_then(reply::bytes).unwrap_or_default();
+        let text = match replies.raw("info").map(|raw| Walk::new(raw).next()) {
+            Ok(Some(Item::Text(text))) => text,
+            _ => b"",
+        };
         let info = Info::parse(text);
         if sink.begin(&SERVER) {
             let result = self.fill(sink, &answers, &info, started);
@@ -122,7 +126,7 @@ impl Server {
         }
         sink.collector(&LATENCY, |sink| {
             let latest = replies.get("latency latest").map(|latest| latency::put_spikes(sink, latest));
-            match replies.get("latency histogram") {
+            match replies.raw("latency histogram") {
                 Ok(histogram) => self.ladder.put(sink, histogram, info.totals()),
                 // Left out, or before Redis 7.
                 Err(CollectError::NoData(_)) if latest.is_ok() => {}
@@ -142,6 +146,7 @@ impl Server {
             clients::put(sink, replies.get("client list")?, scrape.now(), with_port);
             Ok(())
         });
+        self.session.give_back(answers.replies);
     }
 
     /// One round trip; a sentinel takes a second one, for its masters.
@@ -294,8 +299,11 @@ impl Server {
 fn batch(config: &Config, wanted: Wanted, server: &Kind, session: &Session) -> Batch {
     let mut batch = Batch::default();
     let mut add = |name: &'static str, words: &[&[u8]]| {
-        if !session.is_refused(name) {
-            batch.add(name, words);
+        match name {
+            _ if session.is_refused(name) => {}
+            // These are nearly all of what comes.
+            "info" | "latency histogram" => batch.add_raw(name, words),
+            _ => batch.add(name, words),
         }
     };
     let dump = if config.rdb_size { &config::DUMP[..] } else { &[] };

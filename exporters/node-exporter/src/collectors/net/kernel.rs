@@ -32,6 +32,8 @@ pub(super) struct Kernel {
     reader: Reader,
     classes: PathBuf,
     facts: HashMap<u64, Facts>,
+    /// Whether addresses are asked for.
+    addresses: bool,
     speeds: Speeds,
 }
 
@@ -87,6 +89,7 @@ impl Kernel {
             reader: Reader::new(),
             classes: context.sys("class/net"),
             facts: HashMap::new(),
+            addresses: context.settings.switch("collector.netdev.address-info"),
             speeds: Speeds::default(),
         }
     }
@@ -97,6 +100,9 @@ impl Kernel {
     }
 
     pub(super) fn put_addresses(&mut self, links: &[Link], sink: &mut Sink) -> Result<(), CollectError> {
+        if !self.addresses {
+            return Ok(());
+        }
         address::put(self.netlink.dump(RTM_GETADDR, &[0; address::HEADER])?, links, sink);
         Ok(())
     }
