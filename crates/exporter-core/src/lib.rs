@@ -43,7 +43,7 @@ pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
 pub use route::{Answer, Route, RouteRequest};
 pub use run::{all_in_one, standalone, standalone_for, standalone_with};
-pub use secret::Secret;
+pub use secret::{Secret, unquoted};
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,
     SourceSpec,

@@ -281,9 +281,24 @@ fn the_landing_page_tells_how_each_collector_fared() {
     assert!(server.get("/", &[]).text().contains("not scraped yet"));
     server.get("/test/a/metrics", &[]);
     let page = server.get("/", &[]).text();
-    for expected in ["1 of 2 collectors fail", "target says no", "/test/a/metrics", "text/html"] {
+    for expected in
+        ["1 of 2 collectors fail, test_up is 0<", "target says no", "/test/a/metrics", "text/html"]
+    {
         let found = page.contains(expected)
             || server.get("/", &[]).header("content-type").unwrap().contains(expected);
         assert!(found, "{expected} in {page}");
     }
+}
+
+#[test]
+fn the_landing_page_tells_of_a_target_that_is_down() {
+    let server = Server::start(0, &[(Kind::Async, &GOOD, Act::Value), (Kind::Blocking, &OTHER, Act::Down)]);
+    server.get("/test/a/metrics", &[]);
+    let page = server.get("/", &[]).text();
+    assert!(
+        page.contains("<span class=\"badge bad\">2 of 2 collectors have data, test_up is 0</span>"),
+        "{page}"
+    );
+    assert_eq!(page.matches("<span class=\"dot bad\"></span>test_up is 0<").count(), 1, "{page}");
+    assert_eq!(page.matches("<span class=\"dot ok\"></span>ok<").count(), 1, "{page}");
 }

@@ -148,7 +148,7 @@ impl Config {
 fn read(path: &str) -> Result<File, ConfigError> {
     let failed = |why: String| ConfigError::new(format!("--targets.file={path}: {}", why.replace('\n', " ")));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    serde_yaml::from_str(&text).map_err(|error| failed(error.to_string()))
+    serde_yaml::from_str(&text).map_err(|error| failed(exporter_core::unquoted(&error.to_string())))
 }
 
 fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
