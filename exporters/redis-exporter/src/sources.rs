@@ -1,7 +1,9 @@
 //! From settings to sources.
 
 use exporter_core::probe::{Parameters, ProbeError, ProbeSpec, TargetPolicy, parameter};
-use exporter_core::{Answer, BoxedSource, Collector, ConfigError, Flag, Route, Settings, SourceSpec};
+use exporter_core::{
+    Answer, BoxedSource, Collector, ConfigError, Flag, Lookups, Route, Settings, SourceSpec,
+};
 
 use crate::config::{self, Config};
 use crate::connect::Access;
@@ -93,6 +95,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
     }
     let policy = TargetPolicy::new(settings.list("scrape.allowed-target").iter().map(String::as_str))?;
     let (login, tls) = (Login::new(settings)?, Tls::new(settings)?);
+    let lookups = Lookups::default();
     drop(Config::new(settings)?);
     let settings = settings.clone();
     let scrape = ProbeSpec::new("/scrape", PARAMETERS, move |given: &Parameters| {
@@ -103,8 +106,13 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
         let mut target = Target::parse(target)?;
         // As the peer: a URL's user counts, a password has no place in it.
         target.password = None;
-        let mut access =
-            Access { target, login: login.clone(), tls: tls.clone(), policy: Some(policy.clone()) };
+        let mut access = Access {
+            target,
+            login: login.clone(),
+            tls: tls.clone(),
+            policy: Some(policy.clone()),
+            lookups: lookups.clone(),
+        };
         let mut settings = settings.clone();
         for name in PER_TARGET {
             if let Some(value) = parameter(given, name) {
