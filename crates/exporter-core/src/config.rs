@@ -234,7 +234,7 @@ mod tests {
                 "\"no-a\" and \"a\" are one switch: give it once at line 3",
             ),
             ("exporters:\n  node:\n    - {a: 1, no-a: true}\n", "one switch"),
-            ("exporters:\n  node:\n    - {a:}\n", "invalid type: nothing, expected a text"),
+            ("exporters:\n  node:\n    - {a: ~}\n", "invalid type: nothing, expected a text"),
             ("exporters:\n  node: [~]\n", "invalid type: nothing, expected a map"),
             ("", "nothing stands under `exporters:`"),
             ("exporters:\n", "nothing stands under `exporters:`"),

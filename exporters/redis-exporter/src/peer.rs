@@ -43,7 +43,7 @@ pub fn arguments(
             }
         }
     }
-    for argument in given {
+    while let Some(argument) = given.next() {
         let Some(text) = argument.to_str().filter(|text| text.starts_with('-')) else {
             out.push(argument);
             continue;
