@@ -20,6 +20,7 @@ mod filefd;
 mod filesystem;
 mod hwmon;
 mod interrupts;
+mod ipvs;
 mod kernel_hung;
 mod ksmd;
 mod lnstat;
@@ -124,6 +125,7 @@ table! {
     [filesystem::FILESYSTEM], [filesystem::FLAGS], filesystem::source;
     [hwmon::HWMON], [hwmon::FLAGS], hwmon::source;
     [interrupts::INTERRUPTS], [interrupts::FLAGS], interrupts::source;
+    [ipvs::IPVS], [ipvs::FLAGS], ipvs::source;
     [kernel_hung::KERNEL_HUNG], [], kernel_hung::source;
     [ksmd::KSMD], [], ksmd::source;
     [lnstat::LNSTAT], [], lnstat::source;
