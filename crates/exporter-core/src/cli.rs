@@ -4,8 +4,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 
+use crate::arguments::{add_to, given, names};
 use crate::exporter::ConfigError;
-use crate::flags::{DISABLE_DEFAULTS, Flag, Settings, add_to, given, names};
+use crate::flags::{DISABLE_DEFAULTS, Flag, Settings};
 use crate::source::Collector;
 
 /// The flags that every program has, with the peers' names.

@@ -9,6 +9,7 @@
 //! `exporters` adds it to the others, and CONTRIBUTING.md has what a workspace of your own needs.
 #![deny(unsafe_code)]
 
+mod arguments;
 mod blueprint;
 mod build;
 mod catalogue;

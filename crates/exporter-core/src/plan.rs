@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use crate::arguments::check_names;
 use crate::blueprint::{self, Blueprint, hostname};
 use crate::cli::{CONFIG, CONFIG_FILE, Call, CommandLine, Exit, TELEMETRY_PATH, common_flags};
 use crate::exporter::{ConfigError, Exporter};
-use crate::flags::{DISABLE_DEFAULTS, Settings, check_names};
+use crate::flags::{DISABLE_DEFAULTS, Settings};
 use crate::http::{App, AppOptions, listen};
 use crate::{health, log};
 
