@@ -2,9 +2,10 @@
 
 use exporter_core::ConfigError;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 
 use crate::bucket::BucketSettings;
 use crate::client::Endpoint;
@@ -22,6 +23,9 @@ const SETTINGS: Duration = Duration::from_secs(3600);
 /// When a pass has failed, another one follows sooner than at its interval, each time after twice as long.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// Between two times that the state is written, so many times the time that takes has to pass.
+const SAVE_SHARE: u32 = 20;
+
 /// What all sources and probes of one instance share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -36,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) buckets: Vec<Arc<Buckets>>,
     pub(crate) probers: Vec<Arc<Prober>>,
     pub(crate) state: State,
+    /// A pass has ended: there is something to store.
+    passed: Notify,
     targets: Mutex<Targets>,
 }
 
@@ -88,8 +94,14 @@ impl Engine {
         });
         let state = State::new(config.state.clone());
         state.load(&targets.watchers, &endpoints);
-        let shared =
-            Shared { buckets: buckets.collect(), endpoints, probers, state, targets: Mutex::new(targets) };
+        let shared = Shared {
+            buckets: buckets.collect(),
+            endpoints,
+            probers,
+            state,
+            passed: Notify::new(),
+            targets: Mutex::new(targets),
+        };
         Ok(Self { config, shared: Arc::new(shared), running: OnceLock::new() })
     }
 
@@ -121,6 +133,14 @@ impl Targets {
         self.watchers.push(watcher.clone());
         Added { watcher, settings, usage }
     }
+
+    /// Everything of a bucket.
+    pub(crate) fn remove(&mut self, endpoint: &Arc<Endpoint>, bucket: &str) {
+        let is_other = |at: &Arc<Endpoint>, own: &str| own != bucket || !Arc::ptr_eq(at, endpoint);
+        self.watchers.retain(|watcher| is_other(&watcher.endpoint, &watcher.watching.bucket));
+        self.settings.retain(|settings| is_other(&settings.endpoint, &settings.bucket));
+        self.usages.retain(|usage| is_other(&usage.endpoint, &usage.bucket));
+    }
 }
 
 impl Shared {
@@ -128,17 +148,28 @@ impl Shared {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches a target from now on.
-    pub(crate) fn watch(self: &Arc<Self>, endpoint: &Arc<Endpoint>, watching: Watching) {
+    /// Watches a target from now on. Returns the tasks that do.
+    pub(crate) fn watch(self: &Arc<Self>, endpoint: &Arc<Endpoint>, watching: Watching) -> Vec<AbortHandle> {
         let added = self.targets().add(endpoint, watching);
-        tokio::spawn(watch(self.clone(), added.watcher, Duration::ZERO));
-        added.settings.map(|settings| tokio::spawn(keep_settings(settings)));
-        added.usage.map(|usage| tokio::spawn(usage.run()));
+        self.state.claim(&added.watcher);
+        let tasks = [
+            Some(tokio::spawn(watch(self.clone(), added.watcher, Duration::ZERO))),
+            added.settings.map(|settings| tokio::spawn(keep_settings(settings))),
+            added.usage.map(|usage| tokio::spawn(usage.run())),
+        ];
+        tasks.into_iter().flatten().map(|task| task.abort_handle()).collect()
     }
 
-    fn save(&self) {
-        let watchers = self.targets().watchers.clone();
-        self.state.save(&watchers, &self.endpoints);
+    /// Stores what passes have found, for ever. All of it is written each time: with a thousand targets that is not done a
+    /// thousand times.
+    async fn keep_state(self: Arc<Self>) {
+        loop {
+            self.passed.notified().await;
+            let begin = Instant::now();
+            let watchers = self.targets().watchers.clone();
+            self.state.save(&watchers, &self.endpoints);
+            tokio::time::sleep(begin.elapsed() * SAVE_SHARE).await;
+        }
     }
 }
 
@@ -167,6 +198,7 @@ fn begin(shared: &Arc<Shared>) {
         let targets = shared.targets();
         (targets.watchers.clone(), targets.settings.clone(), targets.usages.clone())
     };
+    tokio::spawn(shared.clone().keep_state());
     for usage in usages {
         tokio::spawn(usage.run());
     }
@@ -202,7 +234,7 @@ async fn watch(shared: Arc<Shared>, watcher: Arc<Watcher>, pause: Duration) {
         loop {
             watcher.start(&Handle::current());
             watcher.finished().await;
-            shared.save();
+            shared.passed.notify_one();
             if !watcher.has_failed() || again >= interval {
                 break;
             }

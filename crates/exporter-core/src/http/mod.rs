@@ -160,6 +160,8 @@ pub struct App {
     pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
+    /// What the program says of itself, to be used again.
+    own_page: Mutex<Page>,
     /// Pages written so far.
     pages: AtomicU32,
 }
@@ -203,6 +205,7 @@ impl App {
             connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
+            own_page: Mutex::default(),
             pages: AtomicU32::default(),
         }
     }

@@ -18,6 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use exposition::Page;
 use tokio::sync::Notify;
 
 use crate::exporter::ConfigError;
@@ -25,7 +27,7 @@ use crate::route::Route;
 use crate::source::{Collector, Part, SourceSpec};
 use background::Background;
 use slot::{Joined, Slot};
-use status::Statuses;
+use status::{Names, Statuses};
 pub(crate) use worker::Threads;
 use worker::Worker;
 
@@ -52,6 +54,9 @@ impl fmt::Display for Down {
 #[derive(Debug)]
 pub struct Registry {
     namespace: &'static str,
+    /// What it says of its collectors, and the page that is used again for that.
+    names: Names,
+    own_page: Mutex<Page>,
     slots: Vec<Arc<Slot>>,
     worker: Arc<Worker>,
     progress: Arc<Notify>,
@@ -110,6 +115,8 @@ impl Registry {
         }
         Ok(Self {
             namespace,
+            names: Names::new(namespace),
+            own_page: Mutex::default(),
             slots,
             worker: Arc::new(Worker::new(progress.clone(), threads)),
             progress,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use exposition::{LabelValue, Labels};
+
 use super::worker::Job;
 use crate::exporter::ConfigError;
 use crate::source::{
@@ -21,6 +23,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Slot {
     spec: SourceSpec,
+    /// The `collector` label of each, written once.
+    labels: Vec<Labels>,
     inner: Mutex<Inner>,
     progress: Arc<Notify>,
 }
@@ -35,13 +39,14 @@ struct Inner {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are as many slots as sources, and nearly all are idle")]
 enum State {
     Idle {
         source: BoxedSource,
         sink: Sink,
         /// A run whose memory may serve again.
         spare: Arc<Run>,
+        /// Until when the spare run, which found nothing, stands for new ones.
+        absent_until: Option<Instant>,
     },
     Running {
         run: Arc<Run>,
@@ -86,11 +91,20 @@ impl Slot {
     pub(crate) fn new(spec: SourceSpec, progress: Arc<Notify>) -> Result<Arc<Self>, ConfigError> {
         let state = Self::idle(&spec, made(&spec)?);
         let inner = Inner { state, failures: 0, kept: None };
-        Ok(Arc::new(Self { spec, inner: Mutex::new(inner), progress }))
+        let label = |collector: &&'static Collector| {
+            // The label's name is valid.
+            Labels::new([("collector", &collector.name as &dyn LabelValue)]).unwrap_or_default()
+        };
+        let labels = spec.collectors.iter().map(label).collect();
+        Ok(Arc::new(Self { spec, labels, inner: Mutex::new(inner), progress }))
     }
 
     pub(crate) fn collectors(&self) -> &[&'static Collector] {
         &self.spec.collectors
+    }
+
+    pub(crate) fn labels(&self) -> &[Labels] {
+        &self.labels
     }
 
     pub(crate) fn spec(&self) -> &SourceSpec {
@@ -130,7 +144,14 @@ impl Slot {
         let budget = deadline.saturating_duration_since(now);
         self.rebuild_if_due(inner, now);
         match std::mem::replace(&mut inner.state, State::Moving) {
-            State::Idle { source, sink, spare } => {
+            State::Idle { source, sink, spare, absent_until }
+                if absent_until.is_some_and(|until| now < until) =>
+            {
+                let joined = Joined::now(Some(spare.clone()), None);
+                inner.state = State::Idle { source, sink, spare, absent_until };
+                joined
+            }
+            State::Idle { source, sink, spare, .. } => {
                 let run = fresh(spare, self.spec.collectors.len(), Scrape::until(deadline));
                 let (state, job) = self.start(source, sink, &run, inner.kept.as_deref());
                 inner.state = state;
@@ -260,10 +281,12 @@ impl Slot {
                 sink.detach(result, inner.kept.as_deref().map(|kept| (kept, &self.spec)));
                 if current {
                     inner.failures = 0;
+                    let absence = self.spec.absence.filter(|_| !self.spec.keeps() && run.has_no_data());
+                    let absent_until = absence.map(|absence| Instant::now() + absence);
                     let spare =
                         if self.spec.keeps() { inner.kept.replace(run.clone()) } else { Some(run.clone()) };
                     let spare = spare.unwrap_or_else(|| self.empty_run());
-                    inner.state = State::Idle { source, sink, spare };
+                    inner.state = State::Idle { source, sink, spare, absent_until };
                 }
             }
             Err(panic) => {
@@ -312,7 +335,7 @@ impl Slot {
 
     fn idle(spec: &SourceSpec, source: BoxedSource) -> State {
         let spare = Arc::new(Run::new(spec.collectors.len(), Scrape::new(Duration::ZERO)));
-        State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare }
+        State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare, absent_until: None }
     }
 
     fn empty_run(&self) -> Arc<Run> {

@@ -4,7 +4,7 @@
 //! wait behind it, a replacement thread takes over the queue; the stalled thread ends by itself when its call returns.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -107,6 +107,9 @@ struct Shared {
     /// There are jobs, or no more use for the thread.
     work: Condvar,
     progress: Arc<Notify>,
+    /// Changed under the queue's lock; to be read without it, which a scrape would else wait for while it is woken.
+    stuck: AtomicUsize,
+    stalls: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -118,8 +121,6 @@ struct Queue {
     generation: u64,
     /// Whether there is a thread in charge.
     staffed: bool,
-    stuck: usize,
-    stalls: u64,
     closed: bool,
 }
 
@@ -131,7 +132,14 @@ impl std::fmt::Debug for Job {
 
 impl Worker {
     pub(crate) fn new(progress: Arc<Notify>, threads: Arc<Threads>) -> Self {
-        Self { shared: Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), progress }), threads }
+        let shared = Shared {
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            progress,
+            stuck: AtomicUsize::new(0),
+            stalls: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), threads }
     }
 
     /// Queues the jobs and makes sure that a thread works on them.
@@ -155,17 +163,16 @@ impl Worker {
             return self.staff(&mut queue);
         }
         let stalled = queue.busy_since.is_some_and(|since| since.elapsed() > STALL);
-        if stalled && !queue.jobs.is_empty() && queue.stuck < MAX_STUCK {
-            queue.stuck += 1;
-            queue.stalls += 1;
+        if stalled && !queue.jobs.is_empty() && self.stalls().0 < MAX_STUCK {
+            self.shared.stuck.fetch_add(1, Ordering::Relaxed);
+            self.shared.stalls.fetch_add(1, Ordering::Relaxed);
             self.staff(&mut queue);
         }
     }
 
     /// Threads that hang now, and how often one was replaced.
     pub(crate) fn stalls(&self) -> (usize, u64) {
-        let queue = self.shared.lock();
-        (queue.stuck, queue.stalls)
+        (self.shared.stuck.load(Ordering::Relaxed), self.shared.stalls.load(Ordering::Relaxed))
     }
 
     /// One thread of our own that stays, not one of the runtime's: that would start a new one whenever the last has not
@@ -204,7 +211,7 @@ impl Shared {
         let mut queue = self.lock();
         loop {
             if queue.generation != generation {
-                queue.stuck -= 1;
+                self.stuck.fetch_sub(1, Ordering::Relaxed);
                 break;
             }
             if queue.closed {

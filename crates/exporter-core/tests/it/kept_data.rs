@@ -225,3 +225,25 @@ fn a_filter_does_not_make_others_old() {
         assert_eq!(rounds.runs(), 1);
     });
 }
+
+#[test]
+fn what_is_absent_is_looked_for_again_after_a_while() {
+    run(async {
+        let (spec, gate) = source(Kind::Blocking, &BAD, Act::NoData);
+        let (failing, failing_gate) = source(Kind::Blocking, &GOOD, Act::FailAfterCommit);
+        let lasting = Duration::from_secs(600);
+        let registry = registry(vec![spec.absence_lasts(lasting), failing.absence_lasts(lasting)]);
+        for scrapes in 1..4 {
+            let scraped = scrape(&registry, LONG).await;
+            assert!(!scraped.success("bad") && scraped.is_in_state("bad", "nodata"), "{}", scraped.page);
+            assert_eq!((gate.started(), failing_gate.started()), (1, scrapes), "failure is no absence");
+        }
+        let (spec, gate) = source(Kind::Blocking, &BAD, Act::NoData);
+        let registry = super::support::registry(vec![spec.absence_lasts(Duration::from_millis(20))]);
+        until("another look", async || {
+            scrape(&registry, LONG).await;
+            gate.started() > 2
+        })
+        .await;
+    });
+}

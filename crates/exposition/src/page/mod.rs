@@ -203,6 +203,13 @@ impl Page {
         self.fill = self.fill.wrapping_add(1);
     }
 
+    /// Gives the sample that was put as this one, counted from 0, another value.
+    pub fn set_value(&mut self, sample: usize, value: f64) {
+        if let Some(sample) = self.samples.get_mut(sample) {
+            sample.value = value;
+        }
+    }
+
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.samples.len()

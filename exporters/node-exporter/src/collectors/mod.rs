@@ -20,6 +20,7 @@ mod filefd;
 mod filesystem;
 mod hwmon;
 mod interrupts;
+mod ipvs;
 mod kernel_hung;
 mod ksmd;
 mod lnstat;
@@ -76,6 +77,8 @@ mod zoneinfo;
 #[cfg(target_os = "linux")]
 use exporter_core::BoxedSource;
 use exporter_core::{Collector, ConfigError, Flag, Settings, SourceSpec};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use self::portable::Backend;
 use crate::context::{self, Context};
@@ -122,6 +125,7 @@ table! {
     [filesystem::FILESYSTEM], [filesystem::FLAGS], filesystem::source;
     [hwmon::HWMON], [hwmon::FLAGS], hwmon::source;
     [interrupts::INTERRUPTS], [interrupts::FLAGS], interrupts::source;
+    [ipvs::IPVS], [ipvs::FLAGS], ipvs::source;
     [kernel_hung::KERNEL_HUNG], [], kernel_hung::source;
     [ksmd::KSMD], [], ksmd::source;
     [lnstat::LNSTAT], [], lnstat::source;
@@ -189,13 +193,22 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
     })
 }
 
+/// Hardware or a part of the kernel that is not there is looked for again after so long. What a user puts there is not
+/// waited for.
+#[cfg(target_os = "linux")]
+const ABSENCE: Duration = Duration::from_secs(50);
+
 #[cfg(target_os = "linux")]
 fn native(context: &Context) -> Vec<SourceSpec> {
     let spec = |entry: &'static Entry| {
         let all = entry.collectors.iter().copied();
         let on: Vec<_> = all.filter(|collector| context.settings.enabled(collector)).collect();
         let context = context.clone();
-        (!on.is_empty()).then(|| SourceSpec::new(on, move || (entry.source)(&context)))
+        let is_hosts = !on.iter().any(|collector| std::ptr::eq(*collector, &textfile::TEXTFILE));
+        (!on.is_empty()).then(|| {
+            let spec = SourceSpec::new(on, move || (entry.source)(&context));
+            if is_hosts { spec.absence_lasts(ABSENCE) } else { spec }
+        })
     };
     TABLE.iter().filter_map(spec).collect()
 }
