@@ -15,6 +15,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::exporter::ConfigError;
+use crate::secret::unquoted;
 
 /// What `/sd` says of an instance beside its flags.
 const LABELS: &str = "labels";
@@ -28,14 +29,14 @@ pub(crate) struct ConfigFile {
 
 impl ConfigFile {
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
-        serde_yaml::from_str(text).map_err(|error| ConfigError::new(error.to_string()))
+        serde_yaml::from_str(text).map_err(|error| ConfigError::new(unquoted(&error.to_string())))
     }
 }
 
 /// A file of one exporter's flags: a map of names, without dashes, and values. A list's values are a list.
 pub(crate) fn parse_flags(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
     let file: Option<UniqueMap<Setting>> =
-        serde_yaml::from_str(text).map_err(|error| ConfigError::new(error.to_string()))?;
+        serde_yaml::from_str(text).map_err(|error| ConfigError::new(unquoted(&error.to_string())))?;
     let entries = file.map(|map| map.0).unwrap_or_default().into_iter();
     Ok(entries
         .flat_map(|(name, setting)| setting.0.into_iter().map(move |value| (name.clone(), value)))
@@ -192,6 +193,20 @@ mod tests {
             let error = parse_flags(bad).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn errors_show_no_value() {
+        for text in [
+            "exporters:\n  postgres:\n    - postgresql://u:hunter2@h/db\n",
+            "exporters:\n  redis: hunter2\n",
+            "exporters:\n  redis:\n    - {labels: hunter2}\n",
+        ] {
+            let error = ConfigFile::parse(text).unwrap_err().to_string();
+            assert!(error.contains("line") && !error.contains("hunter2"), "{error}");
+        }
+        let error = parse_flags("hunter2").unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

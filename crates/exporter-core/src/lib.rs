@@ -18,6 +18,7 @@ mod flags;
 mod health;
 mod http;
 pub mod log;
+mod lookup;
 pub mod memory;
 mod notify;
 mod plan;
@@ -38,12 +39,13 @@ pub use exposition;
 pub use exposition::{Desc, Dynamic, Family, Kind, LabelSet, LabelValue, Labels, Page};
 pub use flags::{Flag, Settings};
 pub use http::{App, AppOptions, Instance, Listener, Reload, serve};
+pub use lookup::Lookups;
 pub use plan::{AllInOne, Subcommand};
 pub use regex_lite::Regex;
 pub use registry::{Collected, CollectorStatus, Filter, FilterError, Registry};
 pub use route::{Answer, Route, RouteRequest};
 pub use run::{all_in_one, standalone, standalone_for, standalone_with};
-pub use secret::Secret;
+pub use secret::{Secret, unquoted};
 pub use source::{
     BlockingSource, BoxedSource, CollectError, CollectFuture, Collector, Outcome, Scrape, Sink, Source,
     SourceSpec,

@@ -1,5 +1,6 @@
 //! Tells systemd (`Type=notify`) how far the program has come.
 
+#[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -9,6 +10,7 @@ pub(crate) fn tell(state: &str) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let send = || -> std::io::Result<()> {
         let address = match socket.as_bytes() {
+            #[cfg(target_os = "linux")]
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
             _ => SocketAddr::from_pathname(&socket)?,
         };

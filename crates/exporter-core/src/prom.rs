@@ -14,31 +14,89 @@ pub use prometheus_client;
 
 /// A source that shows a registry as one collector.
 pub fn mounted(collector: &'static Collector, registry: Arc<Registry>) -> SourceSpec {
-    SourceSpec::new([collector], move || Ok(BoxedSource::blocking(Mounted { registry: registry.clone() })))
+    SourceSpec::new([collector], move || {
+        Ok(BoxedSource::blocking(Mounted { registry: registry.clone(), last: Last::default() }))
+    })
 }
 
 struct Mounted {
     registry: Arc<Registry>,
+    last: Last,
 }
 
 impl BlockingSource for Mounted {
     fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        put(&self.registry, sink)
+        self.last.put(&self.registry, sink)
     }
 }
 
-/// Puts all families of a registry on a page.
-///
-/// # Errors
-/// What the registry's collectors say, or that the registry has written something that is no OpenMetrics (an unescaped
-/// line feed in a help text, two families of one name).
-pub(crate) fn put(registry: &Registry, page: &mut Page) -> Result<(), CollectError> {
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, registry)?;
-    for family in parse(&text, Format::OpenMetrics)? {
-        put_family(&family, page)?;
+/// What a registry wrote last, and the page made of it. While it writes the same but for values, only those are read.
+#[derive(Debug, Default)]
+pub(crate) struct Last {
+    text: String,
+    before: String,
+    page: Page,
+}
+
+impl Last {
+    /// Puts all families of a registry on a page.
+    ///
+    /// # Errors
+    /// What the registry's collectors say, or that the registry has written something that is no OpenMetrics (an unescaped
+    /// line feed in a help text, two families of one name).
+    pub(crate) fn put(&mut self, registry: &Registry, page: &mut Page) -> Result<(), CollectError> {
+        let read = self.read(registry);
+        match read {
+            Ok(()) => page.append(&self.page),
+            // Half a page, or none, is not what the next text is compared with.
+            Err(_) => *self = Self::default(),
+        }
+        read
     }
-    Ok(())
+
+    fn read(&mut self, registry: &Registry) -> Result<(), CollectError> {
+        std::mem::swap(&mut self.text, &mut self.before);
+        self.text.clear();
+        prometheus_client::encoding::text::encode(&mut self.text, registry)?;
+        if self.has_new_values_only() {
+            return Ok(());
+        }
+        self.page.clear();
+        for family in parse(&self.text, Format::OpenMetrics)? {
+            put_family(&family, &mut self.page)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the values of lines that are else the same. Where it says no, the page is to be made anew.
+    fn has_new_values_only(&mut self) -> bool {
+        let (mut new, mut old) = (self.text.lines(), self.before.lines());
+        let mut sample = 0;
+        loop {
+            match (new.next(), old.next()) {
+                (None, None) => return sample == self.page.len(),
+                (Some(line), Some(before)) if line.starts_with('#') => {
+                    if line != before {
+                        return false;
+                    }
+                }
+                (Some(line), Some(before)) => {
+                    if line != before {
+                        let (Some((series, value)), Some((its, _))) =
+                            (line.rsplit_once(' '), before.rsplit_once(' '))
+                        else {
+                            return false;
+                        };
+                        // With a time or an exemplar behind it, the value would stand on the left.
+                        let (true, Ok(value)) = (series == its, value.parse()) else { return false };
+                        self.page.set_value(sample, value);
+                    }
+                    sample += 1;
+                }
+                _ => return false,
+            }
+        }
+    }
 }
 
 fn put_family(family: &Family<'_>, page: &mut Page) -> Result<(), CollectError> {
@@ -78,7 +136,8 @@ mod tests {
         registry.register("wait_seconds", "Wait", histogram);
         registry.register("build", "Build", Info::new([("version", "1")]));
         let mut page = Page::new();
-        put(&registry, &mut page).unwrap();
+        let mut last = Last::default();
+        last.put(&registry, &mut page).unwrap();
         let mut text = Vec::new();
         Assembly::new().write(&[&page], &Options::new(Format::Text), &mut text);
         assert_eq!(
@@ -88,5 +147,30 @@ mod tests {
              # HELP wait_seconds Wait.\n# TYPE wait_seconds histogram\nwait_seconds_sum 0.7\nwait_seconds_count 1\n\
              wait_seconds_bucket{le=\"0.5\"} 0\nwait_seconds_bucket{le=\"1.0\"} 1\nwait_seconds_bucket{le=\"+Inf\"} 1\n"
         );
+    }
+
+    #[test]
+    fn the_second_time_is_as_the_first() {
+        let mut registry = Registry::default();
+        let counters = Counters::<Vec<(String, String)>, Counter>::default();
+        let count = |path: &str| {
+            counters.get_or_create(&vec![("path".to_owned(), path.to_owned())]).inc();
+        };
+        let histogram = Histogram::new([0.5, 1.0]);
+        registry.register("hits", "Hits", counters.clone());
+        registry.register("wait_seconds", "Wait", histogram.clone());
+        let mut last = Last::default();
+        let changes: [&dyn Fn(); 5] =
+            [&|| {}, &|| count("a 1"), &|| count("b"), &|| count("a 1"), &|| histogram.observe(0.7)];
+        for change in changes {
+            change();
+            let write = |last: &mut Last| {
+                let (mut page, mut text) = (Page::new(), Vec::new());
+                last.put(&registry, &mut page).unwrap();
+                Assembly::new().write(&[&page], &Options::new(Format::Text), &mut text);
+                String::from_utf8(text).unwrap()
+            };
+            assert_eq!(write(&mut last), write(&mut Last::default()));
+        }
     }
 }

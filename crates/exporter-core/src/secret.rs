@@ -1,6 +1,7 @@
 //! Passwords, tokens and whatever else must never be seen.
 
 use std::fmt;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::exporter::ConfigError;
@@ -26,11 +27,7 @@ impl Secret {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let failed = |why: String| ConfigError::new(format!("reading secret {}: {why}", path.display()));
-        let length = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-        if length > MAX_SECRET {
-            return Err(failed(format!("{length} bytes are no secret")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+        let bytes = read_small(path, MAX_SECRET).map_err(|error| failed(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| failed("not UTF-8".to_owned()))?;
         Ok(Self(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
@@ -52,6 +49,33 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What is in a file that cannot be large. A pipe would be waited for, and a device never ends.
+pub(crate) fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("no regular file"));
+    }
+    if metadata.len() > most {
+        return Err(io::Error::other(format!("{} bytes are too many", metadata.len())));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A parser's message without the value that it quotes, as in `invalid type: string "hunter2", expected a map`: that may
+/// be a password in the wrong place.
+pub fn unquoted(message: &str) -> String {
+    const STARTS: [&str; 2] = ["invalid type: ", "invalid value: "];
+    let Some(start) = STARTS.iter().find_map(|start| message.find(start).map(|at| at + start.len())) else {
+        return message.to_owned();
+    };
+    let (before, quoted) = message.split_at(start);
+    let (quoted, behind) = quoted.split_at(quoted.rfind(", expected").unwrap_or(quoted.len()));
+    let kind = quoted.split(['"', '`']).next().unwrap_or_default().trim_end();
+    format!("{before}{kind}{behind}")
+}
+
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text)
@@ -70,6 +94,22 @@ mod tests {
     }
 
     #[test]
+    fn a_parsers_message_quotes_no_value() {
+        for (given, expected) in [
+            (
+                "x: invalid type: string \"a\", expected \"b\", expected a map at line 3",
+                "x: invalid type: string, expected a map at line 3",
+            ),
+            ("invalid type: integer `12345`, expected a map", "invalid type: integer, expected a map"),
+            ("invalid value: string \"hunter2", "invalid value: string"),
+            ("invalid type: map, expected a text", "invalid type: map, expected a text"),
+            ("\"node\" stands here twice at line 2", "\"node\" stands here twice at line 2"),
+        ] {
+            assert_eq!(unquoted(given), expected);
+        }
+    }
+
+    #[test]
     fn files() {
         let path = std::env::temp_dir().join(format!("exporter-core-secret-{}", std::process::id()));
         std::fs::write(&path, "hunter2\r\n").unwrap();
@@ -78,6 +118,7 @@ mod tests {
         let error = Secret::from_file(&path).unwrap_err().to_string();
         assert!(error.contains("not UTF-8") && !error.contains("hunter2"), "{error}");
         std::fs::remove_file(&path).unwrap();
+        assert!(Secret::from_file("/dev/zero").unwrap_err().to_string().contains("no regular file"));
         assert!(Secret::from_file(&path).unwrap_err().to_string().contains("exporter-core-secret"));
     }
 }

@@ -50,7 +50,11 @@ pub(crate) fn answer(state: &mut State, parts: &Parts, body: Bytes) -> (Option<R
         Some(Fault::Html) => Some(ok("<html><body>Please log in</body></html>")),
         other => Some(served(state, parts, operation, bucket, key, &query, body, other)),
     };
-    let delay = if operation.starts_with("List") { state.delay } else { Duration::ZERO };
+    let delay = match fault {
+        Some(Fault::Late(delay)) => delay,
+        _ if operation.starts_with("List") => state.delay,
+        _ => Duration::ZERO,
+    };
     (response, delay)
 }
 

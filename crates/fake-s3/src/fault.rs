@@ -17,6 +17,8 @@ pub enum Fault {
     WrongRegion(&'static str),
     /// 400 AuthorizationHeaderMalformed that names this region, for who signs for another one; HEAD has no place for a name.
     WrongScope(&'static str),
+    /// The right answer, but so late.
+    Late(std::time::Duration),
     /// 404 NoSuchUpload.
     NoSuchUpload,
     /// Lists say that there is more, and not where.

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`: everything that needs no running program. All parts run, also after one has failed.
 
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
@@ -12,11 +13,12 @@ type Part = (&'static str, fn() -> Result<()>);
 
 /// Runs all parts; says which failed.
 pub(crate) fn run() -> Result<ExitCode> {
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         ("format", format),
         ("tidy", tidy),
         ("contract", contract),
         ("clippy", clippy),
+        ("other systems", other_systems),
         ("licences", licences),
     ];
     let mut failed = Vec::new();
@@ -41,6 +43,22 @@ fn format() -> Result<()> {
 fn clippy() -> Result<()> {
     let args = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     shell::run(&mut shell::cargo(&args))
+}
+
+/// The node exporter has a backend for other systems than Linux, and nobody here runs one.
+fn other_systems() -> Result<()> {
+    for target in ["x86_64-unknown-freebsd", "x86_64-apple-darwin"] {
+        let mut rustc = Command::new("rustc");
+        let libraries = rustc.args(["--print", "target-libdir", "--target", target]).output();
+        let directory = libraries.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        if !directory.is_ok_and(|directory| Path::new(&directory).is_dir()) {
+            say(format!("lint: {target} NOT checked: no standard library (rustup target add {target})"));
+            continue;
+        }
+        let args = ["check", "--quiet", "--package", "node-exporter", "--target", target];
+        shell::run(&mut shell::cargo(&args))?;
+    }
+    Ok(())
 }
 
 /// Tidy, over this repository.

@@ -5,7 +5,6 @@
 //! each scrape.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FsWord, PROC_SUPER_MAGIC};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -218,9 +217,16 @@ fn fill(buffer: &mut Vec<u8>, file: &File, last: usize) -> io::Result<usize> {
 
 /// Whether it may stay open: of procfs, or an attribute of sysfs. Once what those belong to has gone, reading them fails,
 /// and an open one keeps nothing busy. Other files may be replaced under their name.
+#[cfg(target_os = "linux")]
 fn is_kernels(file: &File) -> bool {
+    use rustix::fs::{FsWord, PROC_SUPER_MAGIC};
     const SYSFS: FsWord = 0x6265_6572;
     rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type, PROC_SUPER_MAGIC | SYSFS))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_kernels(_: &File) -> bool {
+    false
 }
 
 /// The names in a directory, sorted; `None` if there is no such directory.

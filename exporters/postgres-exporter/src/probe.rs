@@ -3,7 +3,7 @@
 //! A login goes only where `--probe.allow` lets it: without a list, a stranger could have it sent to a server of his.
 
 use exporter_core::probe::{ProbeError, ProbeSpec, TargetPolicy, parameter};
-use exporter_core::{ConfigError, Secret, Settings};
+use exporter_core::{ConfigError, Lookups, Secret, Settings, unquoted};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
         Err(error) => return Err(ConfigError::new(format!("--config.file={path}: {error}"))),
     };
     let policy = TargetPolicy::new(settings.list("probe.allow").iter().map(String::as_str))?;
+    let lookups = Lookups::default();
     let (listed, settings) = (!settings.list("probe.allow").is_empty(), settings.clone());
     Ok(vec![ProbeSpec::new("/probe", &["target", "auth_module"], move |parameters| {
         let target = parameter(parameters, "target")
@@ -75,6 +76,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
             dsn,
             limits: config::limits(&settings)?,
             policy: Some(policy.clone()),
+            lookups: lookups.clone(),
             own_path: true,
         };
         Ok(vec![config::of_server(&settings, connector)?])
@@ -85,7 +87,8 @@ fn parse(text: &str) -> Result<File, ConfigError> {
     if text.trim().is_empty() {
         return Ok(File::default());
     }
-    let file: File = serde_yaml::from_str(text).map_err(|error| ConfigError::new(error.to_string()))?;
+    let file: File =
+        serde_yaml::from_str(text).map_err(|error| ConfigError::new(unquoted(&error.to_string())))?;
     for (name, module) in &file.auth_modules {
         if module.kind != "userpass" {
             return Err(ConfigError::new(format!(
@@ -171,5 +174,7 @@ mod tests {
         assert_eq!(parse(text).unwrap().auth_modules["foo"].userpass.username, "u");
         assert!(parse("auth_modules:\n  foo:\n    type: aws\n").is_err());
         assert!(parse("").unwrap().auth_modules.is_empty());
+        let error = parse("auth_modules: {a: {type: userpass, userpass: hunter2}}").unwrap_err().to_string();
+        assert!(error.contains("auth_modules.a.userpass") && !error.contains("hunter2"), "{error}");
     }
 }

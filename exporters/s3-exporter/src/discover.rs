@@ -1,7 +1,8 @@
 //! Buckets that an account has: counted, and watched where that is wished.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::AbortHandle;
 
 use crate::client::failure::Failure;
 use crate::client::operation::Operation;
@@ -18,27 +19,35 @@ pub(crate) struct Buckets {
     pub(crate) endpoint: Arc<Endpoint>,
     at: usize,
     discover: Discover,
-    count: Mutex<Option<u64>>,
+    found: Mutex<Option<Found>>,
+}
+
+/// How many there were the last time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) count: u64,
+    /// That would be watched if they were not too many; `None` where none are.
+    pub(crate) dropped: Option<u64>,
 }
 
 impl Buckets {
     pub(crate) fn new(endpoint: Arc<Endpoint>, at: usize, discover: Discover) -> Self {
-        Self { endpoint, at, discover, count: Mutex::default() }
+        Self { endpoint, at, discover, found: Mutex::default() }
     }
 
-    /// How many there were the last time.
-    pub(crate) fn count(&self) -> Option<u64> {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn found(&self) -> Option<Found> {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at its interval, for ever.
     pub(crate) async fn run(self: Arc<Self>, shared: Arc<Shared>) {
-        let mut watched: BTreeSet<String> = {
+        let configured: BTreeSet<String> = {
             let targets = shared.targets();
             let own =
                 targets.watchers.iter().filter(|watcher| Arc::ptr_eq(&watcher.endpoint, &self.endpoint));
             own.map(|watcher| watcher.watching.bucket.clone()).collect()
         };
+        let mut watched: BTreeMap<String, Vec<AbortHandle>> = BTreeMap::new();
         let mut ticks =
             tokio::time::interval(self.discover.interval.0.max(std::time::Duration::from_secs(1)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -51,21 +60,52 @@ impl Buckets {
                     continue;
                 }
             };
-            *self.count.lock().unwrap_or_else(PoisonError::into_inner) = Some(names.len() as u64);
-            let Some(watch) = &self.discover.target else { continue };
-            for bucket in names {
-                if !self.is_wanted(&bucket) || watched.len() >= MAX_BUCKETS || !watched.insert(bucket.clone())
-                {
+            let count = names.len() as u64;
+            let wanted: BTreeSet<String> = match self.discover.target {
+                Some(_) => names.into_iter().filter(|name| self.is_wanted(name)).collect(),
+                None => BTreeSet::new(),
+            };
+            watched.retain(|bucket, tasks| wanted.contains(bucket) || self.leave(&shared, bucket, tasks));
+            let mut dropped = 0;
+            for bucket in wanted.difference(&configured) {
+                if watched.contains_key(bucket) {
                     continue;
                 }
-                let (endpoint, prefix) = (self.endpoint.config.name.clone(), String::new());
-                let target = Target { endpoint, bucket, prefix, watch: watch.clone() };
-                match watching(self.at, target) {
-                    Ok(watching) => shared.watch(&self.endpoint, watching),
-                    Err(error) => tracing::warn!(error, "a bucket that was found cannot be watched"),
+                if watched.len() >= MAX_BUCKETS {
+                    dropped += 1;
+                } else if let Some(tasks) = self.watch(&shared, bucket) {
+                    watched.insert(bucket.clone(), tasks);
                 }
             }
+            // What was stored of others is of no use any more.
+            shared.state.forget(&self.endpoint.config.name);
+            let dropped = self.discover.target.is_some().then_some(dropped);
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(Found { count, dropped });
         }
+    }
+
+    fn watch(&self, shared: &Arc<Shared>, bucket: &str) -> Option<Vec<AbortHandle>> {
+        let target = Target {
+            endpoint: self.endpoint.config.name.clone(),
+            bucket: bucket.to_owned(),
+            prefix: String::new(),
+            watch: self.discover.target.clone()?,
+        };
+        match watching(self.at, target) {
+            Ok(watching) => Some(shared.watch(&self.endpoint, watching)),
+            Err(error) => {
+                tracing::warn!(error, "a bucket that was found cannot be watched");
+                None
+            }
+        }
+    }
+
+    /// Of a bucket that is gone nothing is shown: it was removed on purpose, and nobody is to be told of it for ever.
+    fn leave(&self, shared: &Shared, bucket: &str, tasks: &[AbortHandle]) -> bool {
+        tracing::warn!(bucket, "a bucket that was found before is gone; it is not watched any more");
+        tasks.iter().for_each(AbortHandle::abort);
+        shared.targets().remove(&self.endpoint, bucket);
+        false
     }
 
     fn is_wanted(&self, bucket: &str) -> bool {

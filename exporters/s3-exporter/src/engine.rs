@@ -1,10 +1,12 @@
 //! Where all work is done: a thread and a runtime of its own, so that no page waits for a listing.
 
 use exporter_core::ConfigError;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 
 use crate::bucket::BucketSettings;
 use crate::client::Endpoint;
@@ -22,6 +24,9 @@ const SETTINGS: Duration = Duration::from_secs(3600);
 /// When a pass has failed, another one follows sooner than at its interval, each time after twice as long.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// Between two times that the state is written, so many times the time that takes has to pass.
+const SAVE_SHARE: u32 = 20;
+
 /// What all sources and probes of one instance share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -36,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) buckets: Vec<Arc<Buckets>>,
     pub(crate) probers: Vec<Arc<Prober>>,
     pub(crate) state: State,
+    /// A pass has ended: there is something to store.
+    passed: Notify,
     targets: Mutex<Targets>,
 }
 
@@ -70,7 +77,7 @@ impl Engine {
             .map(|one| Endpoint::new(one).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let at = |name: &str| position(&config.endpoints, name).map(|at| endpoints[at].clone());
-        let instance = instance();
+        let instance = instance(&config.path);
         let mut probers = Vec::new();
         for probe in &config.probes {
             let replica = probe.replica.as_ref().map(|replica| at(&replica.endpoint)).transpose();
@@ -88,8 +95,14 @@ impl Engine {
         });
         let state = State::new(config.state.clone());
         state.load(&targets.watchers, &endpoints);
-        let shared =
-            Shared { buckets: buckets.collect(), endpoints, probers, state, targets: Mutex::new(targets) };
+        let shared = Shared {
+            buckets: buckets.collect(),
+            endpoints,
+            probers,
+            state,
+            passed: Notify::new(),
+            targets: Mutex::new(targets),
+        };
         Ok(Self { config, shared: Arc::new(shared), running: OnceLock::new() })
     }
 
@@ -121,6 +134,14 @@ impl Targets {
         self.watchers.push(watcher.clone());
         Added { watcher, settings, usage }
     }
+
+    /// Everything of a bucket.
+    pub(crate) fn remove(&mut self, endpoint: &Arc<Endpoint>, bucket: &str) {
+        let is_other = |at: &Arc<Endpoint>, own: &str| own != bucket || !Arc::ptr_eq(at, endpoint);
+        self.watchers.retain(|watcher| is_other(&watcher.endpoint, &watcher.watching.bucket));
+        self.settings.retain(|settings| is_other(&settings.endpoint, &settings.bucket));
+        self.usages.retain(|usage| is_other(&usage.endpoint, &usage.bucket));
+    }
 }
 
 impl Shared {
@@ -128,17 +149,28 @@ impl Shared {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches a target from now on.
-    pub(crate) fn watch(self: &Arc<Self>, endpoint: &Arc<Endpoint>, watching: Watching) {
+    /// Watches a target from now on. Returns the tasks that do.
+    pub(crate) fn watch(self: &Arc<Self>, endpoint: &Arc<Endpoint>, watching: Watching) -> Vec<AbortHandle> {
         let added = self.targets().add(endpoint, watching);
-        tokio::spawn(watch(self.clone(), added.watcher, Duration::ZERO));
-        added.settings.map(|settings| tokio::spawn(keep_settings(settings)));
-        added.usage.map(|usage| tokio::spawn(usage.run()));
+        self.state.claim(&added.watcher);
+        let tasks = [
+            Some(tokio::spawn(watch(self.clone(), added.watcher, Duration::ZERO))),
+            added.settings.map(|settings| tokio::spawn(keep_settings(settings))),
+            added.usage.map(|usage| tokio::spawn(usage.run())),
+        ];
+        tasks.into_iter().flatten().map(|task| task.abort_handle()).collect()
     }
 
-    fn save(&self) {
-        let watchers = self.targets().watchers.clone();
-        self.state.save(&watchers, &self.endpoints);
+    /// Stores what passes have found, for ever. All of it is written each time: with a thousand targets that is not done a
+    /// thousand times.
+    async fn keep_state(self: Arc<Self>) {
+        loop {
+            self.passed.notified().await;
+            let begin = Instant::now();
+            let watchers = self.targets().watchers.clone();
+            self.state.save(&watchers, &self.endpoints);
+            tokio::time::sleep(begin.elapsed() * SAVE_SHARE).await;
+        }
     }
 }
 
@@ -167,6 +199,7 @@ fn begin(shared: &Arc<Shared>) {
         let targets = shared.targets();
         (targets.watchers.clone(), targets.settings.clone(), targets.usages.clone())
     };
+    tokio::spawn(shared.clone().keep_state());
     for usage in usages {
         tokio::spawn(usage.run());
     }
@@ -202,7 +235,7 @@ async fn watch(shared: Arc<Shared>, watcher: Arc<Watcher>, pause: Duration) {
         loop {
             watcher.start(&Handle::current());
             watcher.finished().await;
-            shared.save();
+            shared.passed.notify_one();
             if !watcher.has_failed() || again >= interval {
                 break;
             }
@@ -221,10 +254,14 @@ async fn keep_settings(settings: Arc<BucketSettings>) {
     }
 }
 
-/// This machine's name, as part of a key.
-fn instance() -> String {
+/// This machine's name and what tells exporters on it apart, as part of a key: two that write one object would call each
+/// other's bytes damage. It is the same after a restart.
+fn instance(path: &str) -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain: String =
         name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).collect();
-    if plain.is_empty() { "exporter".to_owned() } else { plain }
+    let name = if plain.is_empty() { "exporter" } else { &plain };
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    format!("{name}-{:08x}", hasher.finish() as u32)
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::collectors::{self, Known, Shown, list};
-use crate::config::file::{Target, Watch};
+use crate::config::file::{Mode, Target, Watch};
 use crate::config::values::{Span, Whole};
 use crate::config::{Config, flags, position, watching};
 use crate::discovery;
@@ -122,7 +122,10 @@ impl Listings {
             let targets = shared.targets();
             let own = targets.watchers.iter().find(|watcher| {
                 let watching = &watcher.watching;
-                watching.endpoint == endpoint && watching.bucket == bucket && watching.prefix == prefix
+                let is_same =
+                    watching.endpoint == endpoint && watching.bucket == bucket && watching.prefix == prefix;
+                // Others have no totals, which who asks here wants.
+                is_same && matches!(watching.mode(), Mode::Full | Mode::Incremental)
             });
             // A target of the configuration is listed by its own schedule.
             if let Some(watcher) = own {

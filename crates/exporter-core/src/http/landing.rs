@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{App, Instance};
 use crate::build;
-use crate::registry::CollectorStatus;
+use crate::registry::{CollectorStatus, Down};
 use crate::source::Outcome;
 
 const STYLE: &str = include_str!("landing.css");
@@ -48,11 +48,16 @@ fn section(instance: &Instance, out: &mut String) {
     let ok = count(Outcome::success);
     let series: usize = rows.iter().filter_map(|(_, status)| status.as_ref()).map(|s| s.samples).sum();
     let last = rows.iter().filter_map(|(_, status)| status.as_ref()).map(|status| status.at).max();
-    let (class, verdict) = match (last, failing) {
+    let down = instance.registry.down();
+    let (mut class, mut verdict) = match (last, failing) {
         (None, _) => ("idle", "not scraped yet".to_owned()),
         (Some(_), 0) => ("ok", format!("{ok} of {} collectors have data", rows.len())),
         (Some(_), failing) => ("bad", format!("{failing} of {} collectors fail", rows.len())),
     };
+    for told in down.iter().filter(|_| last.is_some()) {
+        class = "bad";
+        let _ = write!(verdict, ", {told}");
+    }
     let (exporter, path, name) = (instance.exporter.name, escape(&instance.path), escape(&instance.name));
     let _ = write!(
         out,
@@ -68,22 +73,24 @@ fn section(instance: &Instance, out: &mut String) {
          <th class=\"n\">duration<th class=\"n\">series</tr></thead><tbody>\n"
     );
     for (collector, status) in &rows {
-        row(collector.name, &path, status.as_ref(), out);
+        let down = down.iter().find(|told| told.collector == collector.name);
+        row(collector.name, &path, status.as_ref(), down, out);
     }
     out.push_str("</tbody></table></section>\n");
 }
 
-fn row(collector: &str, path: &str, status: Option<&CollectorStatus>, out: &mut String) {
+fn row(collector: &str, path: &str, status: Option<&CollectorStatus>, down: Option<&Down>, out: &mut String) {
     let _ = write!(out, "<tr><td><a href=\"{path}?collect[]={collector}\">{collector}</a>");
     let Some(status) = status else {
         out.push_str("<td class=\"idle\">–<td class=\"n\">–<td class=\"n\">–</tr>\n");
         return;
     };
-    let (class, result) = match &status.outcome {
-        Outcome::Ok => ("ok", "ok".to_owned()),
-        Outcome::NoData(why) => ("idle", format!("no data: {}", escape(why))),
-        Outcome::Error(why) => ("bad", escape(why)),
-        Outcome::Timeout => ("bad", "not ready by the deadline".to_owned()),
+    let (class, result) = match (&status.outcome, down) {
+        (Outcome::Ok, None) => ("ok", "ok".to_owned()),
+        (Outcome::Ok, Some(down)) => ("bad", down.to_string()),
+        (Outcome::NoData(why), _) => ("idle", format!("no data: {}", escape(why))),
+        (Outcome::Error(why), _) => ("bad", escape(why)),
+        (Outcome::Timeout, _) => ("bad", "not ready by the deadline".to_owned()),
     };
     let _ = writeln!(
         out,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener};
@@ -97,7 +98,12 @@ impl Listener {
                 }
                 bound => bound,
             },
-            None => TcpListener::bind(address).await,
+            None => {
+                // Of a name's addresses the first of IPv4, as in Go: `localhost` is where the peers were found.
+                let mut addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
+                addresses.sort_by_key(SocketAddr::is_ipv6);
+                TcpListener::bind(&addresses[..]).await
+            }
         };
         listener.map(Self::from)
     }

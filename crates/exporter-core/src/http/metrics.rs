@@ -59,7 +59,8 @@ impl App {
             None => {
                 let form = (negotiate(request.headers()), accepts_gzip(request.headers()));
                 let written = self.encode(form, |assembly, out| {
-                    let mut page = Page::new();
+                    let mut page = self.own_page.lock().unwrap_or_else(PoisonError::into_inner);
+                    page.clear();
                     extra(&mut page);
                     assembly.write(&[&page], &Options::new(form.0), out);
                 });
@@ -147,7 +148,8 @@ impl App {
         }
         let written = self.encode(form, |assembly, out| {
             let options = Options { family_cap: self.family_cap, ..Options::new(form.0) };
-            let mut page = Page::new();
+            let mut page = self.own_page.lock().unwrap_or_else(PoisonError::into_inner);
+            page.clear();
             extra(&mut page);
             collected.write(&[&page], options, assembly, out);
         });

@@ -31,7 +31,9 @@ use hyper::Response;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout_at;
 
 use exposition::Page;
 
@@ -52,6 +54,9 @@ const SETTLED: u32 = 16;
 const NOW_AND_AGAIN: u32 = 512;
 /// Connections at once; for one more, the one that has been idle longest goes.
 const MAX_CONNECTIONS: usize = 256;
+
+/// A reload that takes longer has failed; files may lie on a file system that hangs.
+const RELOAD: Duration = Duration::from_secs(30);
 
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -137,7 +142,8 @@ pub struct App {
     pub(crate) program: &'static str,
     instances: Mutex<Arc<[Arc<Instance>]>>,
     reload: Option<Box<Reload>>,
-    /// Held while instances are made, too: of two reloads the later one reads, and wins.
+    /// Held by the thread that makes instances, as long as that takes: of two reloads the later one reads, and wins.
+    making: Arc<Semaphore>,
     pub(crate) ports: tokio::sync::Mutex<Ports>,
     /// The page with `process_*` and the server's own metrics: a path of its own in the all-in-one, part of the one
     /// instance's page in a program with one exporter.
@@ -154,6 +160,8 @@ pub struct App {
     pub(crate) connections: Arc<Connections>,
     process: Process,
     encoder: Mutex<Encoder>,
+    /// What the program says of itself, to be used again.
+    own_page: Mutex<Page>,
     /// Pages written so far.
     pages: AtomicU32,
 }
@@ -182,6 +190,7 @@ impl App {
             program: options.program,
             instances: Mutex::new(instances.into()),
             reload: None,
+            making: Arc::new(Semaphore::new(1)),
             ports: tokio::sync::Mutex::default(),
             own_path: options.own_path,
             with_process: options.own_metrics,
@@ -196,6 +205,7 @@ impl App {
             connections: Connections::new(MAX_CONNECTIONS),
             process: Process::new(),
             encoder: Mutex::default(),
+            own_page: Mutex::default(),
             pages: AtomicU32::default(),
         }
     }
@@ -243,17 +253,26 @@ impl App {
     }
 
     async fn reload_now(self: &Arc<Self>) -> Result<(), ConfigError> {
-        let mut ports = self.ports.lock().await;
+        let failed = |error: &dyn fmt::Display| ConfigError::new(error.to_string());
+        let late = |what: &str| ConfigError::new(format!("{what} within {} s", RELOAD.as_secs()));
+        let deadline = tokio::time::Instant::now() + RELOAD;
+        let place = timeout_at(deadline, self.making.clone().acquire_owned()).await;
+        let place = place.map_err(|_| late("an earlier reload has not ended"))?.map_err(|e| failed(&e))?;
         let app = self.clone();
         // Files are read, so off the thread that serves.
-        let made = tokio::task::spawn_blocking(move || match &app.reload {
-            Some(reload) => reload(&app.instances()).map(Some),
-            None => Ok(None),
+        let made = tokio::task::spawn_blocking(move || {
+            let made = app.reload.as_ref().map(|reload| reload(&app.instances())).transpose();
+            (made, place)
         });
-        let made = made.await.unwrap_or_else(|error| Err(ConfigError::new(error.to_string())))?;
+        let made = timeout_at(deadline, made).await;
+        let made = made.map_err(|_| late("the files it names were not read"))?;
+        let (made, _place) = made.map_err(|error| failed(&error))?;
         memory::give_back();
-        let Some(instances) = made else { return Ok(()) };
-        ports.open(&instances).await?;
+        let Some(instances) = made? else { return Ok(()) };
+        let mut ports = self.ports.lock().await;
+        timeout_at(deadline, ports.open(&instances))
+            .await
+            .unwrap_or_else(|_| Err(late("not all ports were opened")))?;
         for instance in &instances {
             instance.registry.start();
         }
@@ -304,7 +323,7 @@ pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)>
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn app(reload: Box<Reload>) -> Arc<App> {
         let options = AppOptions {

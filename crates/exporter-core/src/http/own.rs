@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::{log, prom};
@@ -24,6 +25,7 @@ type Labels = [(&'static str, &'static str); 1];
 #[derive(Debug)]
 pub(crate) struct OwnMetrics {
     registry: Registry,
+    last: Mutex<prom::Last>,
     requests: Family<Labels, Counter>,
     in_flight: Gauge,
     errors: Family<Labels, Counter>,
@@ -49,6 +51,7 @@ impl OwnMetrics {
             reload_successful: Gauge::default(),
             reload_time: Gauge::default(),
             registry: Registry::default(),
+            last: Mutex::default(),
         };
         // Counters that nothing has raised yet are there with 0, so that a first increase is seen.
         for code in ["200", "500", "503"] {
@@ -162,7 +165,8 @@ impl OwnMetrics {
 
     pub(crate) fn put(&self, page: &mut Page) {
         page.put(&LOG_LINES_LOST, [], log::lost());
-        if let Err(error) = prom::put(&self.registry, page) {
+        if let Err(error) = self.last.lock().unwrap_or_else(PoisonError::into_inner).put(&self.registry, page)
+        {
             tracing::warn!(%error, "the server's own metrics");
         }
     }

@@ -2,7 +2,7 @@
 
 use hyper::Request;
 use hyper::http::uri::{PathAndQuery, Uri};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -13,9 +13,9 @@ use crate::exporter::ConfigError;
 /// Where a peer has its page.
 const PAGE: &str = "/metrics";
 
-/// Whose port it is: names of an exporter and of its instance. A reload may give the port to another one.
+/// Whose port it is: names of an exporter and of its instance. A reload may give the port to another one, or close it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owner(Arc<Mutex<(String, String)>>);
+pub(crate) struct Owner(Arc<Mutex<Option<(String, String)>>>);
 
 impl Owner {
     fn of(instance: &Instance) -> Self {
@@ -26,18 +26,26 @@ impl Owner {
 
     fn give_to(&self, instance: &Instance) {
         let names = (instance.exporter.name.to_owned(), instance.name.clone());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        *self.lock() = Some(names);
     }
 
-    fn is(&self, instance: &Instance) -> bool {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.0 == instance.exporter.name && names.1 == instance.name
+    /// The port is closed: connections that came in by it are of no use any more.
+    fn close(&self) {
+        *self.lock() = None;
     }
 
-    /// The request as it would be on the port that all share; what the instance does not serve stays as it is.
-    pub(crate) fn shared<B>(&self, app: &App, mut request: Request<B>) -> Request<B> {
+    fn lock(&self) -> MutexGuard<'_, Option<(String, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request as it would be on the port that all share; what the instance does not serve stays as it is. `None`
+    /// where the port is closed.
+    pub(crate) fn shared<B>(&self, app: &App, mut request: Request<B>) -> Option<Request<B>> {
+        let (exporter, name) = self.lock().clone()?;
         let instances = app.instances();
-        let Some(instance) = instances.iter().find(|instance| self.is(instance)) else { return request };
+        let mut instances = instances.iter();
+        let instance =
+            instances.find(|instance| instance.exporter.name == exporter && instance.name == name)?;
         let path = request.uri().path();
         let beside = instance.beside(path);
         let probed = || instance.probes.iter().any(|probes| probes.path() == path);
@@ -46,13 +54,13 @@ impl Owner {
         } else if probed() || app.route(&beside).is_some() {
             beside
         } else {
-            return request;
+            return Some(request);
         };
         let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
         if let Ok(both) = PathAndQuery::try_from(format!("{shared}{query}")) {
             *request.uri_mut() = Uri::from(both);
         }
-        request
+        Some(request)
     }
 }
 
@@ -107,10 +115,14 @@ impl Ports {
     pub(crate) fn keep(&mut self, app: &Arc<App>, instances: &[Arc<Instance>]) {
         self.open.retain(|port| {
             let owner = instances.iter().find(|instance| instance.listen.contains(&port.address));
-            if let Some(owner) = owner {
-                port.owner.give_to(owner);
-            } else if let State::Accepting(task) = &port.state {
-                task.abort();
+            match (owner, &port.state) {
+                (Some(owner), _) => port.owner.give_to(owner),
+                (None, state) => {
+                    port.owner.close();
+                    if let State::Accepting(task) = state {
+                        task.abort();
+                    }
+                }
             }
             owner.is_some()
         });

@@ -3,7 +3,8 @@
 use exposition::{Family, Page};
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Resource, getrlimit};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 
 static CPU: Family<0> = Family::counter(
     "process_cpu_seconds_total",
@@ -27,6 +28,8 @@ static START: Family<0> =
 #[derive(Debug)]
 pub(crate) struct Process {
     ticks: f64,
+    /// Stays open.
+    stat: Option<File>,
     /// Seconds since 1970; it never changes, and `/proc/stat` is dear to read.
     start: Option<f64>,
 }
@@ -35,13 +38,14 @@ impl Process {
     pub(crate) fn new() -> Self {
         let ticks = clock_ticks_per_second() as f64;
         let boot = fs::read_to_string("/proc/stat").ok().as_deref().and_then(boot_time);
-        let start = boot.zip(stat()).map(|(boot, stat)| boot as f64 + stat.start_ticks as f64 / ticks);
-        Self { ticks, start }
+        let mut own = Self { ticks, stat: File::open("/proc/self/stat").ok(), start: None };
+        own.start = boot.zip(own.stat()).map(|(boot, stat)| boot as f64 + stat.start_ticks as f64 / ticks);
+        own
     }
 
     /// Puts what can be read; elsewhere than on Linux, next to nothing.
     pub(crate) fn put(&self, page: &mut Page) {
-        if let Some(stat) = stat() {
+        if let Some(stat) = self.stat() {
             page.put(&CPU, [], stat.cpu_ticks as f64 / self.ticks);
             page.put(&VIRTUAL, [], stat.virtual_bytes);
             page.put(&RESIDENT, [], stat.resident_pages * page_size() as u64);
@@ -58,10 +62,13 @@ impl Process {
         let limit = getrlimit(Resource::As).current;
         page.put(&VIRTUAL_MAX, [], limit.map_or(-1.0, |limit| limit as f64));
     }
-}
 
-fn stat() -> Option<Stat> {
-    Stat::parse(&fs::read_to_string("/proc/self/stat").ok()?)
+    fn stat(&self) -> Option<Stat> {
+        // Longer than 52 numbers can be.
+        let mut text = [0; 2048];
+        let length = self.stat.as_ref()?.read_at(&mut text, 0).ok()?;
+        Stat::parse(std::str::from_utf8(&text[..length]).ok()?)
+    }
 }
 
 struct Stat {

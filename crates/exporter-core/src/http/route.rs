@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{App, HttpResponse, landing, own_route, sd};
+use crate::exporter::ConfigError;
 
 const RELOAD: &str = "/-/reload";
 const HTML: &str = "text/html; charset=utf-8";
@@ -49,7 +50,9 @@ impl App {
             let cure = "reload is off; switch it on by --web.enable-lifecycle, or send SIGHUP\n";
             return text(StatusCode::FORBIDDEN, cure.to_owned());
         }
-        match self.reload().await {
+        // A task of its own: a client that goes away does not leave it half done.
+        let reload = tokio::spawn(self.reload()).await;
+        match reload.unwrap_or_else(|error| Err(ConfigError::new(error.to_string()))) {
             Ok(()) => text(StatusCode::OK, "configuration loaded\n".to_owned()),
             Err(error) => {
                 text(StatusCode::INTERNAL_SERVER_ERROR, format!("configuration not loaded: {error}\n"))
@@ -82,6 +85,13 @@ impl App {
             _ => text(StatusCode::NOT_FOUND, "nothing here; / lists what is served\n".to_owned()),
         }
     }
+}
+
+/// The answer on a connection whose port was closed by a reload.
+pub(crate) fn closed() -> HttpResponse {
+    let mut response = text(StatusCode::NOT_FOUND, "nothing is served on this port any more\n".to_owned());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 pub(crate) fn text(status: StatusCode, body: String) -> HttpResponse {

@@ -17,7 +17,7 @@ use super::io::{Timed, Timeouts};
 use super::listen::Listener;
 use super::ports::Owner;
 use super::stream::Stream;
-use super::{App, guard};
+use super::{App, guard, route};
 
 /// Time between requests on a connection: above any usual scrape interval, or each scrape would have to connect anew.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -48,8 +48,11 @@ pub async fn serve<L: Into<Listener>>(app: Arc<App>, listeners: Vec<L>, shutdown
         // Its listener is closed, and a socket's file removed, when it has ended.
         let _ = task.await;
     }
-    app.ports.lock().await.close().await;
     let _ = stop.send(true);
+    // A reload may be at them, and wait for a name server.
+    if let Ok(mut ports) = timeout(GRACE, app.ports.lock()).await {
+        ports.close().await;
+    }
     // Each connection holds a receiver.
     if timeout(GRACE, stop.closed()).await.is_err() {
         tracing::warn!("requests still under way are cut off");
@@ -123,10 +126,13 @@ async fn speak(
         let (app, busy) = (app.clone(), place.request());
         let request = match &owner {
             Some(owner) => owner.shared(&app, request),
-            None => request,
+            None => Some(request),
         };
         async move {
-            let response = guard::answer(app, request).await;
+            let response = match request {
+                Some(request) => guard::answer(app, request).await,
+                None => route::closed(),
+            };
             drop(busy);
             Ok::<_, Infallible>(response)
         }

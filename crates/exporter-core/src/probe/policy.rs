@@ -184,10 +184,15 @@ fn canonical(ip: IpAddr) -> IpAddr {
 
 /// What kind of address this is, if it is one that nobody should be able to have asked.
 fn reserved(ip: IpAddr) -> Option<&'static str> {
-    const METADATA: [IpAddr; 3] = [
+    // Alibaba, Oracle (twice), Azure's WireServer, AWS (instances, pods), Google.
+    const METADATA: [IpAddr; 7] = [
         IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
         IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+        IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
         IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+        IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
     ];
     let link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
@@ -231,6 +236,10 @@ mod tests {
             "[::ffff:169.254.169.254]:80",
             "[64:ff9b::a9fe:a9fe]:80",
             "[fd00:ec2::254]:80",
+            "[fd00:ec2::23]:80",
+            "[fd20:ce::254]:80",
+            "[fd00:c1::a9fe:a9fe]:80",
+            "168.63.129.16:80",
             "100.100.100.200:80",
             "0.0.0.0:80",
             "[::]:80",

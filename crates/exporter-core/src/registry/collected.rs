@@ -1,6 +1,6 @@
 //! What a scrape has got when its wait is over, and the page made of it.
 
-use exposition::{Assembly, Dropped, Kind, LabelValue, Options, Output, Page};
+use exposition::{Assembly, Dropped, Kind, LabelSet, LabelValue, Labels, Options, Output, Page};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -48,15 +48,17 @@ impl<'a> Collected<'a> {
     ) -> usize {
         let parts: Vec<Parts<'_>> =
             self.joined.iter().map(|(_, joined)| joined.run.as_ref().map(|run| run.parts())).collect();
-        let own = self.own_page(&parts);
+        let mut own = self.registry.own_page.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_own(&parts, &mut own);
         // Our own come first: a source that claims one of their names loses it.
         let mut pages = Vec::with_capacity(parts.len() * 2 + extra.len() + 1);
-        pages.push(&own);
+        pages.push(&*own);
         pages.extend(extra);
         for ((slot, _), parts) in self.joined.iter().zip(&parts) {
             for (at, part) in parts.iter().flat_map(|parts| parts.iter()).enumerate() {
                 let young = slot.spec().max_age(at).is_none_or(|age| part.is_younger(age));
-                if young && self.filter.selects(slot.collectors()[at].name) {
+                let says = !part.page.is_empty() || part.page.refused() > 0;
+                if young && says && self.filter.selects(slot.collectors()[at].name) {
                     pages.push(&part.page);
                 }
             }
@@ -69,14 +71,15 @@ impl<'a> Collected<'a> {
     }
 
     /// Success and duration of each selected collector, and the registry's own counters.
-    fn own_page(&self, parts: &[Parts<'_>]) -> Page {
-        let mut results = Vec::new();
+    fn put_own(&self, parts: &[Parts<'_>], page: &mut Page) {
+        let now = SystemTime::now();
+        let mut results = Vec::with_capacity(self.joined.len());
         let mut succeeded = Vec::new();
         for ((slot, joined), parts) in self.joined.iter().zip(parts) {
             for (at, collector) in slot.collectors().iter().enumerate() {
                 if self.filter.selects(collector.name) {
                     let part = parts.as_ref().map(|parts| &parts[at]);
-                    results.push((collector.name, result(joined, part)));
+                    results.push((collector.name, &slot.labels()[at], result(joined, part, now)));
                     if let (Some(_), Some(at)) =
                         (slot.spec().max_age(at), part.and_then(|part| part.succeeded))
                     {
@@ -85,22 +88,21 @@ impl<'a> Collected<'a> {
                 }
             }
         }
-        let mut page = Page::new();
-        self.registry.put_results(&mut page, &results);
-        self.registry.put_succeeded(&mut page, &succeeded);
-        self.registry.put_own(&mut page);
+        page.clear();
+        self.registry.put_results(page, &results);
+        self.registry.put_succeeded(page, &succeeded);
+        self.registry.put_own(page);
         let mut statuses = self.registry.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, status) in results {
+        for (name, _, status) in results {
             statuses.record(self.registry.namespace, name, status);
         }
-        page
     }
 }
 
 /// What a run has committed, held while it is written.
 type Parts<'a> = Option<MutexGuard<'a, Vec<Part>>>;
 
-fn result(joined: &Joined, part: Option<&Part>) -> CollectorStatus {
+fn result(joined: &Joined, part: Option<&Part>, now: SystemTime) -> CollectorStatus {
     let own = part.and_then(|part| part.outcome.clone());
     let duration = match (&joined.run, part) {
         (Some(_), Some(part)) if part.outcome.is_some() => part.duration,
@@ -111,7 +113,7 @@ fn result(joined: &Joined, part: Option<&Part>) -> CollectorStatus {
         outcome: joined.instead.clone().or(own).unwrap_or(Outcome::Timeout),
         duration,
         samples: part.map_or(0, |part| part.page.len()),
-        at: SystemTime::now(),
+        at: now,
     }
 }
 
@@ -122,36 +124,40 @@ impl Registry {
     }
 
     /// Our own names and labels are valid, so there is no error to report.
-    fn put_results(&self, page: &mut Page, results: &[(&'static str, CollectorStatus)]) {
+    fn put_results(&self, page: &mut Page, results: &[(&'static str, &Labels, CollectorStatus)]) {
         type Value = fn(&CollectorStatus) -> f64;
-        let numbers: [(_, Value); 2] = [
-            (DURATION, |status| status.duration.as_secs_f64()),
-            (SUCCESS, |status| f64::from(u8::from(status.outcome.success()))),
+        let numbers: [(_, _, Value); 2] = [
+            (&self.names.duration, DURATION.1, |status| status.duration.as_secs_f64()),
+            (&self.names.success, SUCCESS.1, |status| f64::from(u8::from(status.outcome.success()))),
         ];
-        for ((suffix, help), value) in numbers {
-            let name = format!("{}{suffix}", self.namespace);
-            let Ok(mut family) = page.foreign(&name, Kind::Gauge, help) else { continue };
-            for (collector, status) in results {
-                let _ = family.put("", [("collector", collector as &dyn LabelValue)], value(status));
+        let sets: Vec<LabelSet> = results.iter().map(|(_, labels, _)| page.labels(labels)).collect();
+        for (name, help, value) in numbers {
+            let Ok(mut family) = page.foreign(name, Kind::Gauge, help) else { continue };
+            for ((.., status), set) in results.iter().zip(&sets) {
+                family.put_set(*set, value(status));
             }
         }
         // Success says no where hardware is absent too, as the peers' does; this tells that from failure. Only the present
         // state is there: four series a collector would be a third of a small page.
-        let name = format!("{}{}", self.namespace, STATE.0);
-        let Ok(mut family) = page.foreign(&name, Kind::Gauge, STATE.1) else { return };
-        for (collector, status) in results {
-            let state = status.outcome.as_str();
-            let labels: [(&str, &dyn LabelValue); 2] = [("collector", collector), ("state", &state)];
-            let _ = family.put("", labels, 1.0);
+        let states: Vec<_> = results
+            .iter()
+            .zip(sets)
+            .map(|((.., status), set)| {
+                let state = status.outcome.as_str();
+                page.label_set(Some(set), [("state", &state as &dyn LabelValue)])
+            })
+            .collect();
+        let Ok(mut family) = page.foreign(&self.names.state, Kind::Gauge, STATE.1) else { return };
+        for set in states.into_iter().flatten() {
+            family.put_set(set, 1.0);
         }
     }
 
     /// When collectors whose data may be served again last ended well: the age of what is on the page.
     fn put_succeeded(&self, page: &mut Page, succeeded: &[(&'static str, SystemTime)]) {
-        let name = format!("{}{}", self.namespace, LAST_SUCCESS.0);
         for (collector, at) in succeeded {
             let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-            put(page, &name, Kind::Gauge, LAST_SUCCESS.1, &[("collector", collector)], at);
+            put(page, &self.names.last_success, Kind::Gauge, LAST_SUCCESS.1, &[("collector", collector)], at);
         }
     }
 

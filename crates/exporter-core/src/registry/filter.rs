@@ -43,11 +43,12 @@ impl Filter {
         if !filter.collect.is_empty() && !filter.exclude.is_empty() {
             return Err(FilterError::Both);
         }
-        if filter.collect.is_empty() && filter.exclude.is_empty() {
+        if filter.collect.is_empty() {
+            // One configuration excludes on all hosts what only some have; the peers say nothing to it either.
             return Ok(filter);
         }
         let known: BTreeSet<&str> = collectors.map(|collector| collector.name).collect();
-        match filter.collect.iter().chain(&filter.exclude).find(|name| !known.contains(name.as_str())) {
+        match filter.collect.iter().find(|name| !known.contains(name.as_str())) {
             Some(unknown) => Err(FilterError::Unknown(unknown.clone())),
             None => Ok(filter),
         }
@@ -87,6 +88,9 @@ mod tests {
         let filter = parse("exclude%5B%5D=a&name[]=node_load1").unwrap();
         assert!(!filter.selects("a") && filter.selects("b"));
         assert!(filter.names("node_load1") && !filter.names("node_load5"));
+        // What is not there anyway may be left out.
+        let filter = parse("exclude[]=c&exclude[]=b").unwrap();
+        assert!(filter.selects("a") && !filter.selects("b"));
     }
 
     #[test]

@@ -13,27 +13,49 @@ pub use filter::{Filter, FilterError};
 pub use status::CollectorStatus;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use exposition::Page;
 use tokio::sync::Notify;
 
 use crate::exporter::ConfigError;
 use crate::route::Route;
-use crate::source::{Collector, SourceSpec};
+use crate::source::{Collector, Part, SourceSpec};
 use background::Background;
 use slot::{Joined, Slot};
-use status::Statuses;
+use status::{Names, Statuses};
 use worker::Worker;
 
 /// How often those who wait look for a stalled worker.
 const TICK: Duration = Duration::from_millis(50);
 
+/// A family that says whether targets are up, and how many of them are not.
+#[derive(Debug)]
+pub(crate) struct Down {
+    pub(crate) collector: &'static str,
+    family: String,
+    down: usize,
+    of: usize,
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { family, down, of, .. } = self;
+        if *of == 1 { write!(f, "{family} is 0") } else { write!(f, "{family} is 0 for {down} of {of}") }
+    }
+}
+
 /// The sources of one instance of one exporter, and everything about when they run.
 #[derive(Debug)]
 pub struct Registry {
     namespace: &'static str,
+    /// What it says of its collectors, and the page that is used again for that.
+    names: Names,
+    own_page: Mutex<Page>,
     slots: Vec<Arc<Slot>>,
     worker: Arc<Worker>,
     progress: Arc<Notify>,
@@ -61,6 +83,8 @@ impl Registry {
         }
         Ok(Self {
             namespace,
+            names: Names::new(namespace),
+            own_page: Mutex::default(),
             slots,
             worker: Arc::new(Worker::new(progress.clone())),
             progress,
@@ -75,6 +99,30 @@ impl Registry {
     /// The collectors that are switched on, in the order of the sources.
     pub fn collectors(&self) -> impl Iterator<Item = &'static Collector> {
         self.slots.iter().flat_map(|slot| slot.collectors().iter().copied())
+    }
+
+    /// What the last scrape has found to be down. A target that is down is data: its collector has done its work.
+    pub(crate) fn down(&self) -> Vec<Down> {
+        let of_part = |(part, collector): (&Part, &&'static Collector)| {
+            let names = part.page.families().map(|family| family.name);
+            let tell = names.filter(|name| self.tells_of_targets(name)).map(|family| {
+                let (down, of) = part
+                    .page
+                    .values(family)
+                    .fold((0, 0), |(down, of), value| (down + usize::from(value == 0.0), of + 1));
+                Down { collector: collector.name, family: family.to_owned(), down, of }
+            });
+            tell.filter(|told| told.down > 0).collect::<Vec<_>>()
+        };
+        let of_slot = |slot: &Arc<Slot>| {
+            slot.last(|parts| parts.iter().zip(slot.collectors()).flat_map(of_part).collect::<Vec<_>>())
+        };
+        self.slots.iter().filter_map(of_slot).flatten().collect()
+    }
+
+    /// `redis_up`, `pgbouncer_up`, but not `node_network_up`: a thing a target has may well be down.
+    fn tells_of_targets(&self, family: &str) -> bool {
+        family.strip_suffix("_up").is_some_and(|start| start == self.namespace || !start.contains('_'))
     }
 
     /// Paths of the sources' own.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use exposition::{LabelValue, Labels};
+
 use super::worker::Job;
 use crate::source::{
     BoxedSource, CollectError, Collector, Outcome, Part, Run, Scrape, Sink, Source, SourceSpec,
@@ -20,6 +22,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Slot {
     spec: SourceSpec,
+    /// The `collector` label of each, written once.
+    labels: Vec<Labels>,
     inner: Mutex<Inner>,
     progress: Arc<Notify>,
 }
@@ -34,13 +38,14 @@ struct Inner {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are as many slots as sources, and nearly all are idle")]
 enum State {
     Idle {
         source: BoxedSource,
         sink: Sink,
         /// A run whose memory may serve again.
         spare: Arc<Run>,
+        /// Until when the spare run, which found nothing, stands for new ones.
+        absent_until: Option<Instant>,
     },
     Running {
         run: Arc<Run>,
@@ -88,11 +93,20 @@ impl Slot {
     ) -> Result<Arc<Self>, crate::exporter::ConfigError> {
         let state = Self::idle(&spec, (spec.make)()?);
         let inner = Inner { state, failures: 0, kept: None };
-        Ok(Arc::new(Self { spec, inner: Mutex::new(inner), progress }))
+        let label = |collector: &&'static Collector| {
+            // The label's name is valid.
+            Labels::new([("collector", &collector.name as &dyn LabelValue)]).unwrap_or_default()
+        };
+        let labels = spec.collectors.iter().map(label).collect();
+        Ok(Arc::new(Self { spec, labels, inner: Mutex::new(inner), progress }))
     }
 
     pub(crate) fn collectors(&self) -> &[&'static Collector] {
         &self.spec.collectors
+    }
+
+    pub(crate) fn labels(&self) -> &[Labels] {
+        &self.labels
     }
 
     pub(crate) fn spec(&self) -> &SourceSpec {
@@ -106,14 +120,13 @@ impl Slot {
         if !self.spec.is_served_from_last() {
             return self.join_run(&mut inner, deadline, jobs);
         }
-        let kept = inner.kept.clone().filter(|run| self.is_usable(run));
         if self.spec.background.is_some() {
-            return match &kept {
-                Some(_) => Joined::now(kept, None),
-                None => Joined::now(inner.kept.clone(), Some(not_yet(&inner))),
+            return match &inner.kept {
+                Some(run) => Joined::now(Some(run.clone()), self.overdue(&inner, run)),
+                None => Joined::now(None, Some(not_yet(&inner))),
             };
         }
-        match kept {
+        match inner.kept.clone().filter(|run| self.is_usable(run)) {
             Some(run) if self.kept_parts(&run).iter().all(|kept| *kept) => Joined::now(Some(run), None),
             Some(run) => {
                 let instead = self.join_run(&mut inner, deadline, jobs).instead;
@@ -133,7 +146,14 @@ impl Slot {
         let budget = deadline.saturating_duration_since(now);
         self.rebuild_if_due(inner, now);
         match std::mem::replace(&mut inner.state, State::Moving) {
-            State::Idle { source, sink, spare } => {
+            State::Idle { source, sink, spare, absent_until }
+                if absent_until.is_some_and(|until| now < until) =>
+            {
+                let joined = Joined::now(Some(spare.clone()), None);
+                inner.state = State::Idle { source, sink, spare, absent_until };
+                joined
+            }
+            State::Idle { source, sink, spare, .. } => {
                 let run = fresh(spare, self.spec.collectors.len(), Scrape::until(deadline));
                 let (state, job) = self.start(source, sink, &run, inner.kept.as_deref());
                 inner.state = state;
@@ -166,6 +186,15 @@ impl Slot {
         self.count_lost(&mut self.lock(), run);
     }
 
+    /// Looks at what the last run that ended has left, where it is still there.
+    pub(crate) fn last<T>(&self, look: impl FnOnce(&[Part]) -> T) -> Option<T> {
+        let run = match &*self.lock() {
+            Inner { state: State::Idle { spare, .. }, .. } if !self.spec.keeps() => Some(spare.clone()),
+            inner => inner.kept.clone(),
+        };
+        run.map(|run| look(&run.parts()))
+    }
+
     /// Ends an asynchronous run: nobody will ask for it any more.
     pub(crate) fn abandon(&self) {
         if let State::Running { abort: Some(abort), .. } = &self.lock().state {
@@ -178,6 +207,20 @@ impl Slot {
         let parts = run.parts();
         let mut parts = parts.iter().enumerate();
         parts.all(|(at, part)| self.spec.max_age(at).is_some_and(|age| part.is_younger(age)))
+    }
+
+    /// What is to be said of a background source instead of what its last pass said: it has not come so far again in time.
+    fn overdue(&self, inner: &Inner, last: &Run) -> Option<Outcome> {
+        match &inner.state {
+            State::Broken { why, .. } => return Some(Outcome::Error(why.clone())),
+            State::Running { run, .. } if run.scrape.remaining().is_zero() => return Some(Outcome::Timeout),
+            _ => {}
+        }
+        let is_old = |(at, part): (usize, &Part)| {
+            let old = self.spec.max_age(at).is_some_and(|age| !part.is_younger(age));
+            old && part.filled.is_some() && part.outcome.as_ref().is_some_and(Outcome::success)
+        };
+        last.parts().iter().enumerate().any(is_old).then_some(Outcome::Timeout)
     }
 
     /// Which collectors are young enough not to be asked again.
@@ -240,10 +283,12 @@ impl Slot {
                 sink.detach(result, inner.kept.as_deref().map(|kept| (kept, &self.spec)));
                 if current {
                     inner.failures = 0;
+                    let absence = self.spec.absence.filter(|_| !self.spec.keeps() && run.has_no_data());
+                    let absent_until = absence.map(|absence| Instant::now() + absence);
                     let spare =
                         if self.spec.keeps() { inner.kept.replace(run.clone()) } else { Some(run.clone()) };
                     let spare = spare.unwrap_or_else(|| self.empty_run());
-                    inner.state = State::Idle { source, sink, spare };
+                    inner.state = State::Idle { source, sink, spare, absent_until };
                 }
             }
             Err(panic) => {
@@ -292,7 +337,7 @@ impl Slot {
 
     fn idle(spec: &SourceSpec, source: BoxedSource) -> State {
         let spare = Arc::new(Run::new(spec.collectors.len(), Scrape::new(Duration::ZERO)));
-        State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare }
+        State::Idle { source, sink: Sink::new(spec.collectors.clone()), spare, absent_until: None }
     }
 
     fn empty_run(&self) -> Arc<Run> {
@@ -321,11 +366,9 @@ fn back_off(failures: u32) -> Duration {
 
 /// What is said of a background source that has nothing to serve.
 fn not_yet(inner: &Inner) -> Outcome {
-    let last = inner.kept.as_ref().and_then(|run| run.parts().iter().find_map(|part| part.outcome.clone()));
-    match (&inner.state, last) {
-        (State::Broken { why, .. }, _) => Outcome::Error(why.clone()),
-        (_, Some(outcome)) if !outcome.success() => outcome,
-        (_, Some(_)) => Outcome::Timeout,
-        (_, None) => Outcome::NoData("the first pass is not finished".to_owned()),
+    match &inner.state {
+        State::Broken { why, .. } => Outcome::Error(why.clone()),
+        State::Running { run, .. } if run.scrape.remaining().is_zero() => Outcome::Timeout,
+        _ => Outcome::NoData("the first pass is not finished".to_owned()),
     }
 }

@@ -3,7 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::catalogue::{DURATION, LAST_SUCCESS, STATE, SUCCESS};
 use crate::source::Outcome;
+
+/// Names of the families about collectors.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub(crate) duration: String,
+    pub(crate) success: String,
+    pub(crate) state: String,
+    pub(crate) last_success: String,
+}
+
+impl Names {
+    pub(crate) fn new(namespace: &str) -> Self {
+        let [duration, success, state, last_success] =
+            [DURATION, SUCCESS, STATE, LAST_SUCCESS].map(|(suffix, _)| format!("{namespace}{suffix}"));
+        Self { duration, success, state, last_success }
+    }
+}
 
 /// A collector's last result.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! wait behind it, a replacement thread takes over the queue; the stalled thread ends by itself when its call returns.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -28,7 +29,11 @@ impl Job {
     fn execute(mut self) {
         self.sink.started();
         let result = super::caught(|| self.source.collect(&self.run.scrape, &mut self.sink));
-        self.slot.ended(BoxedSource::Blocking(self.source), self.sink, &self.run, result);
+        // One that has panicked is let go here, and may panic again in that: the thread has others to run.
+        let Self { slot, source, sink, run } = self;
+        if let Err(panic) = super::caught(|| slot.ended(BoxedSource::Blocking(source), sink, &run, result)) {
+            tracing::error!(panic, "a source panicked when it was let go");
+        }
     }
 }
 
@@ -44,6 +49,9 @@ struct Shared {
     /// There are jobs, or no more use for the thread.
     work: Condvar,
     progress: Arc<Notify>,
+    /// Changed under the queue's lock; to be read without it, which a scrape would else wait for while it is woken.
+    stuck: AtomicUsize,
+    stalls: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +63,6 @@ struct Queue {
     generation: u64,
     /// Whether there is a thread in charge.
     staffed: bool,
-    stuck: usize,
-    stalls: u64,
     closed: bool,
 }
 
@@ -68,7 +74,14 @@ impl std::fmt::Debug for Job {
 
 impl Worker {
     pub(crate) fn new(progress: Arc<Notify>) -> Self {
-        Self { shared: Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), progress }) }
+        let shared = Shared {
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            progress,
+            stuck: AtomicUsize::new(0),
+            stalls: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Queues the jobs and makes sure that a thread works on them.
@@ -89,17 +102,16 @@ impl Worker {
     pub(crate) fn relieve(&self) {
         let mut queue = self.shared.lock();
         let stalled = queue.busy_since.is_some_and(|since| since.elapsed() > STALL);
-        if stalled && !queue.jobs.is_empty() && queue.stuck < MAX_STUCK {
-            queue.stuck += 1;
-            queue.stalls += 1;
+        if stalled && !queue.jobs.is_empty() && self.stalls().0 < MAX_STUCK {
+            self.shared.stuck.fetch_add(1, Ordering::Relaxed);
+            self.shared.stalls.fetch_add(1, Ordering::Relaxed);
             self.staff(&mut queue);
         }
     }
 
     /// Threads that hang now, and how often one was replaced.
     pub(crate) fn stalls(&self) -> (usize, u64) {
-        let queue = self.shared.lock();
-        (queue.stuck, queue.stalls)
+        (self.shared.stuck.load(Ordering::Relaxed), self.shared.stalls.load(Ordering::Relaxed))
     }
 
     /// One thread of our own that stays, not one of the runtime's: that would start a new one whenever the last has not
@@ -132,7 +144,7 @@ impl Shared {
         let mut queue = self.lock();
         loop {
             if queue.generation != generation {
-                queue.stuck -= 1;
+                self.stuck.fetch_sub(1, Ordering::Relaxed);
                 break;
             }
             if queue.closed {

@@ -49,7 +49,8 @@ impl Outcome {
 /// One collector's share of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
-    pub(crate) page: Page,
+    /// Boxed, as sources and pages move a lot.
+    pub(crate) page: Box<Page>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) duration: Duration,
     /// When the page was committed, maybe by an earlier run.
@@ -65,9 +66,9 @@ impl Part {
     }
 
     fn clear(&mut self) {
-        let page = std::mem::take(&mut self.page);
-        *self = Part { page, ..Part::default() };
-        self.page.clear();
+        let Self { page, outcome, duration, filled, succeeded } = self;
+        page.clear();
+        (*outcome, *duration, *filled, *succeeded) = (None, Duration::ZERO, None, None);
     }
 
     /// Takes over what an earlier run has committed.
@@ -103,6 +104,11 @@ impl Run {
     pub(crate) fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
         // A panic cannot leave a part half-written: commits move whole pages.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there was nothing to report for any collector.
+    pub(crate) fn has_no_data(&self) -> bool {
+        self.parts().iter().all(|part| matches!(part.outcome, Some(Outcome::NoData(_))))
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -151,7 +157,7 @@ impl Run {
 /// what must reach the wire whatever comes after, such as `pg_up 0`.
 #[derive(Debug)]
 pub struct Sink {
-    page: Page,
+    page: Box<Page>,
     collectors: Arc<[&'static Collector]>,
     current: usize,
     since: Instant,
@@ -166,7 +172,7 @@ pub struct Sink {
 impl Sink {
     pub(crate) fn new(collectors: Arc<[&'static Collector]>) -> Self {
         Self {
-            page: Page::new(),
+            page: Box::default(),
             collectors,
             current: 0,
             since: Instant::now(),

@@ -53,6 +53,7 @@ pub struct SourceSpec {
     pub(crate) background: Option<Duration>,
     pub(crate) routes: Vec<Route>,
     stale_after: Option<Duration>,
+    pub(crate) absence: Option<Duration>,
 }
 
 /// Data that is served again is dropped when it is this many times older than it should be.
@@ -68,7 +69,8 @@ impl SourceSpec {
         let collectors: Arc<[_]> = collectors.into_iter().collect();
         let ttls = vec![None; collectors.len()];
         let make = Arc::new(make);
-        Self { collectors, make, ttls, background: None, routes: Vec::new(), stale_after: None }
+        let routes = Vec::new();
+        Self { collectors, make, ttls, background: None, routes, stale_after: None, absence: None }
     }
 
     /// A path of its own, beside the instance's page.
@@ -100,6 +102,13 @@ impl SourceSpec {
     #[must_use]
     pub fn background(mut self, interval: Duration) -> Self {
         self.background = Some(interval);
+        self
+    }
+
+    /// When there is no data for any of its collectors, it is not asked again for this long.
+    #[must_use]
+    pub fn absence_lasts(mut self, time: Duration) -> Self {
+        self.absence = Some(time);
         self
     }
 

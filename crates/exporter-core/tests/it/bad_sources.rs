@@ -76,6 +76,27 @@ fn a_panic_keeps_what_was_committed_and_the_source_is_rebuilt_after_a_pause() {
     }
 }
 
+/// The thread that runs blocking sources has others to run.
+#[test]
+fn a_source_that_panics_when_it_is_let_go_costs_nobody_anything() {
+    for kind in [Kind::Async, Kind::Blocking] {
+        run(async {
+            let (registry, gate) = beside_good(kind, Act::PanicTwice);
+            for round in 1..=2 {
+                for _ in 0..2 {
+                    let scraped = scrape(&registry, BUDGET).await;
+                    assert_others_are_served(&scraped);
+                    assert!(!scraped.success("bad"));
+                    assert!(!scraped.page.contains("exporter_worker_stalls_total"), "{}", scraped.page);
+                    assert!(scraped.took < AT_ONCE, "{:?}", scraped.took);
+                }
+                assert_eq!((gate.made(), gate.started()), (round, round));
+                tokio::time::sleep(Duration::from_millis(1100)).await;
+            }
+        });
+    }
+}
+
 #[test]
 fn one_that_never_returns_costs_a_deadline_once_and_is_not_started_twice() {
     for kind in [Kind::Async, Kind::Blocking] {

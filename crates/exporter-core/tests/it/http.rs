@@ -166,11 +166,12 @@ fn head_is_get_without_a_body() {
 #[test]
 fn filters_that_cannot_be_met_are_400() {
     let server = good();
-    for query in ["collect[]=nope", "exclude[]=nope", "collect[]=good&exclude[]=good"] {
+    for query in ["collect[]=nope", "collect[]=good&collect[]=nope", "collect[]=good&exclude[]=good"] {
         let response = server.get(&format!("/test/a/metrics?{query}"), &[]);
         assert_eq!(response.status, 400, "{query}");
         assert_eq!(response.text().lines().count(), 1);
     }
+    assert_eq!(server.get("/test/a/metrics?exclude[]=nope", &[]).status, 200);
 }
 
 #[test]
@@ -280,9 +281,24 @@ fn the_landing_page_tells_how_each_collector_fared() {
     assert!(server.get("/", &[]).text().contains("not scraped yet"));
     server.get("/test/a/metrics", &[]);
     let page = server.get("/", &[]).text();
-    for expected in ["1 of 2 collectors fail", "target says no", "/test/a/metrics", "text/html"] {
+    for expected in
+        ["1 of 2 collectors fail, test_up is 0<", "target says no", "/test/a/metrics", "text/html"]
+    {
         let found = page.contains(expected)
             || server.get("/", &[]).header("content-type").unwrap().contains(expected);
         assert!(found, "{expected} in {page}");
     }
+}
+
+#[test]
+fn the_landing_page_tells_of_a_target_that_is_down() {
+    let server = Server::start(0, &[(Kind::Async, &GOOD, Act::Value), (Kind::Blocking, &OTHER, Act::Down)]);
+    server.get("/test/a/metrics", &[]);
+    let page = server.get("/", &[]).text();
+    assert!(
+        page.contains("<span class=\"badge bad\">2 of 2 collectors have data, test_up is 0</span>"),
+        "{page}"
+    );
+    assert_eq!(page.matches("<span class=\"dot bad\"></span>test_up is 0<").count(), 1, "{page}");
+    assert_eq!(page.matches("<span class=\"dot ok\"></span>ok<").count(), 1, "{page}");
 }

@@ -18,6 +18,10 @@ struct Rounds {
     runs: Arc<AtomicUsize>,
     failing: Arc<AtomicBool>,
     slow: Option<Duration>,
+    /// This round does not come back, or panics.
+    last: Option<(usize, Act)>,
+    /// This collector never has any data.
+    absent: Option<&'static Collector>,
     collectors: &'static [&'static Collector],
 }
 
@@ -36,9 +40,19 @@ impl BlockingSource for Rounds {
     fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         let round = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         std::thread::sleep(self.slow.unwrap_or_default());
+        match self.last {
+            Some((last, Act::Panic)) if round >= last => std::panic::resume_unwind(Box::new("as planned")),
+            Some((last, _)) if round >= last => loop {
+                std::thread::park();
+            },
+            _ => {}
+        }
         let failing = self.failing.load(Ordering::SeqCst);
         for collector in self.collectors {
             sink.collector(collector, |sink| {
+                if self.absent.is_some_and(|absent| std::ptr::eq(absent, *collector)) {
+                    return Err(CollectError::no_data("absent"));
+                }
                 if failing {
                     return Err(CollectError::failed("down"));
                 }
@@ -168,6 +182,38 @@ fn a_background_source_runs_unasked_and_nobody_waits_for_it() {
     });
 }
 
+/// The data stays for a while, but nobody is told that all is well.
+#[test]
+fn a_background_source_that_does_not_come_back_has_not_succeeded() {
+    for act in [Act::Hang, Act::Panic] {
+        run(async {
+            let rounds = Rounds { last: Some((2, act)), ..good() };
+            let registry =
+                registry(vec![rounds.spec().background(Duration::from_millis(100)).stale_after(2 * LONG)]);
+            registry.start();
+            until("the second pass", async || rounds.runs() >= 2).await;
+            until("the failure", async || !scrape(&registry, LONG).await.success("good")).await;
+            let scraped = scrape(&registry, LONG).await;
+            assert_eq!(round(&scraped, "good"), Some(1), "{act:?}: {}", scraped.page);
+            let state = if matches!(act, Act::Panic) { "error" } else { "timeout" };
+            assert!(scraped.is_in_state("good", state), "{act:?}: {}", scraped.page);
+        });
+    }
+}
+
+#[test]
+fn a_collector_of_a_background_source_that_has_no_data_costs_its_own_success() {
+    run(async {
+        let rounds = Rounds { collectors: TWO, absent: Some(&OTHER), ..Rounds::default() };
+        let registry = registry(vec![rounds.spec().background(LONG)]);
+        registry.start();
+        until("the first pass", async || round(&scrape(&registry, LONG).await, "good").is_some()).await;
+        let scraped = scrape(&registry, LONG).await;
+        assert!(scraped.is_in_state("good", "ok"), "{}", scraped.page);
+        assert!(scraped.is_in_state("other", "nodata"), "{}", scraped.page);
+    });
+}
+
 #[test]
 fn a_filter_does_not_make_others_old() {
     run(async {
@@ -177,5 +223,27 @@ fn a_filter_does_not_make_others_old() {
         assert_eq!((round(&scraped, "good"), round(&scraped, "other")), (Some(1), None));
         assert_eq!(round(&scrape(&registry, LONG).await, "other"), Some(1));
         assert_eq!(rounds.runs(), 1);
+    });
+}
+
+#[test]
+fn what_is_absent_is_looked_for_again_after_a_while() {
+    run(async {
+        let (spec, gate) = source(Kind::Blocking, &BAD, Act::NoData);
+        let (failing, failing_gate) = source(Kind::Blocking, &GOOD, Act::FailAfterCommit);
+        let lasting = Duration::from_secs(600);
+        let registry = registry(vec![spec.absence_lasts(lasting), failing.absence_lasts(lasting)]);
+        for scrapes in 1..4 {
+            let scraped = scrape(&registry, LONG).await;
+            assert!(!scraped.success("bad") && scraped.is_in_state("bad", "nodata"), "{}", scraped.page);
+            assert_eq!((gate.started(), failing_gate.started()), (1, scrapes), "failure is no absence");
+        }
+        let (spec, gate) = source(Kind::Blocking, &BAD, Act::NoData);
+        let registry = super::support::registry(vec![spec.absence_lasts(Duration::from_millis(20))]);
+        until("another look", async || {
+            scrape(&registry, LONG).await;
+            gate.started() > 2
+        })
+        .await;
     });
 }

@@ -27,11 +27,15 @@ const fn collector(name: &'static str) -> Collector {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     Value,
+    /// Puts `test_up 0`, and is content.
+    Down,
     /// Commits `test_up 0`, puts a value, then fails.
     FailAfterCommit,
     NoData,
     /// Commits `test_up 1`, then panics.
     Panic,
+    /// The same, and once more when it is dropped.
+    PanicTwice,
     /// Takes this long.
     Slow(Duration),
     /// Never returns. A blocking one hangs its thread, as a system call would, until the gate opens.
@@ -80,8 +84,12 @@ impl Acting {
                 sink.put(&VALUE, [&self.name], 1_u64);
                 Err(CollectError::failed("target says no"))
             }
+            Act::Down => {
+                sink.put(&UP, [&self.name], 0_u64);
+                Ok(())
+            }
             Act::NoData => Err(CollectError::no_data("no such hardware")),
-            Act::Panic => {
+            Act::Panic | Act::PanicTwice => {
                 sink.put(&UP, [&self.name], 1_u64);
                 sink.commit();
                 sink.put(&VALUE, [&self.name], 1_u64);
@@ -92,6 +100,14 @@ impl Acting {
                 sink.put(&VALUE, [&self.name], 1_u64);
                 Ok(())
             }
+        }
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        if matches!(self.act, Act::PanicTwice) && self.gate.started() > 0 && !std::thread::panicking() {
+            std::panic::resume_unwind(Box::new("as planned, again"));
         }
     }
 }

@@ -122,6 +122,36 @@ fn a_bad_file_keeps_the_one_before() {
     assert_eq!(status("one"), 401);
 }
 
+/// A file on a file system that hangs, which a pipe without a writer is like.
+#[test]
+fn a_file_that_cannot_be_read_again_holds_one_thread_and_nobody_up() {
+    let mut server = configured("http_server_config: {headers: {X-Frame-Options: deny}}", None);
+    let file = server.dir.path().join("web.yml");
+    std::fs::remove_file(&file).unwrap();
+    run(Command::new("mkfifo").arg(&file), LIMIT).unwrap();
+    let threads = |server: &Weather| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.pid())).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse::<usize>().ok()).unwrap()
+    };
+    wait::until("the change to be seen", LIMIT, || {
+        server.scrape(&[])?.expect_status(200)?;
+        match server.process.stderr().contains("not read in time") {
+            true => Ok(()),
+            false => Err(Error::new("not yet")),
+        }
+    })
+    .unwrap();
+    let before = threads(&server);
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_secs(4) {
+        let asked = std::time::Instant::now();
+        assert_eq!(server.scrape(&[]).unwrap().header("x-frame-options"), Some("deny"));
+        assert!(asked.elapsed() < std::time::Duration::from_millis(900), "{:?}", asked.elapsed());
+    }
+    assert_eq!(threads(&server), before);
+    assert!(server.process.exited().unwrap().is_none());
+}
+
 #[test]
 fn headers_are_on_every_answer_and_the_rate_has_a_limit() {
     let text = "http_server_config: {headers: {X-Content-Type-Options: nosniff}}\n\

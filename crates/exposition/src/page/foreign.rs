@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{NONE, Page, Part};
+use super::label_set::LabelSet;
+use super::{LabelText, NONE, Page, Part};
 use crate::assembly::Format;
 use crate::family::{Kind, is_label_name, is_metric_name};
 use crate::label::LabelValue;
@@ -89,6 +90,15 @@ impl Page {
 }
 
 impl ForeignFamily<'_> {
+    /// Puts one sample with the labels of a [set](Page::label_set) of this page.
+    pub fn put_set(&mut self, set: LabelSet, value: f64) {
+        if self.page.holds(&set) {
+            self.page.put_open(LabelText::plain(set.text), Part::Plain, value);
+        } else {
+            self.page.refused += 1;
+        }
+    }
+
     /// Puts one sample. `suffix` is `_bucket`, `_sum`, `_count` or empty; `le` and `quantile` are ordinary labels here.
     /// Labels are written in the order of their names, so that the same sample in another order is seen to be the same;
     /// `le` and `quantile` come last, where the peers write them.

@@ -10,7 +10,7 @@ use crate::value::SampleValue;
 /// Labels that stand on a page; see [`Page::label_set`].
 #[derive(Clone, Copy, Debug)]
 pub struct LabelSet {
-    text: Span,
+    pub(super) text: Span,
     /// Tells a set of another page, or of this one before it was cleared.
     fill: u64,
 }
@@ -104,7 +104,7 @@ impl Page {
         }
     }
 
-    fn holds(&self, set: &LabelSet) -> bool {
+    pub(super) fn holds(&self, set: &LabelSet) -> bool {
         set.fill == self.fill && set.text.len > 0
     }
 }

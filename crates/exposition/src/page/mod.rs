@@ -203,6 +203,13 @@ impl Page {
         self.fill = self.fill.wrapping_add(1);
     }
 
+    /// Gives the sample that was put as this one, counted from 0, another value.
+    pub fn set_value(&mut self, sample: usize, value: f64) {
+        if let Some(sample) = self.samples.get_mut(sample) {
+            sample.value = value;
+        }
+    }
+
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.samples.len()
@@ -238,7 +245,7 @@ impl Page {
         labels: [&dyn LabelValue; N],
         value: impl SampleValue,
     ) {
-        self.open_dynamic(family.desc(), family.suffix, name);
+        self.open_dynamic(family.desc(), family.suffix, family.hole, name);
         self.sample(family.desc().labels, &labels, value.to_f64());
     }
 
@@ -275,6 +282,12 @@ impl Page {
     /// The families in the order in which they were first opened.
     pub fn families(&self) -> impl ExactSizeIterator<Item = FamilyHead<'_>> {
         (0..self.families.len()).map(|family| self.head(family))
+    }
+
+    /// The values of one of them, as it is known by [`Page::families`].
+    pub fn values(&self, name: &str) -> impl Iterator<Item = f64> {
+        let own: Vec<_> = (0..self.families.len()).filter(|at| self.name(*at) == name.as_bytes()).collect();
+        own.into_iter().flat_map(|at| self.runs_of(at)).flatten().map(|sample| sample.value)
     }
 
     pub(crate) fn head(&self, family: usize) -> FamilyHead<'_> {

@@ -1,5 +1,6 @@
 //! What is wrong with a file, in words for whoever writes it: the parser speaks of Rust's types.
 
+use exporter_core::unquoted;
 use std::collections::BTreeSet;
 
 /// What the parser calls its types, and what one writes instead.
@@ -24,7 +25,7 @@ const NUMBERS: [&str; 8] = ["u8", "u16", "u32", "u64", "usize", "i32", "i64", "f
 
 /// The parser's message, its place first: behind a cure it would read as part of that.
 pub(crate) fn of(error: &serde_yaml::Error) -> String {
-    let text = error.to_string().replace('\n', " ");
+    let text = unquoted(&error.to_string()).replace('\n', " ");
     let (text, place) = match error.location() {
         Some(at) => {
             let behind = format!(" at line {} column {}", at.line(), at.column());

@@ -46,6 +46,26 @@ fn a_port_of_its_own_has_the_peers_paths_and_follows_reloads() {
     assert!(names(&two.address()).is_some());
 }
 
+/// A scraper keeps its connection; it must not go on as if the instance were there, least of all with another's page.
+#[test]
+fn a_kept_connection_ends_with_its_port() {
+    let own = ports::free().unwrap();
+    let with = |listen: &str| format!("exporters: {{node: [{{name: a{listen}}}, {{name: b}}]}}");
+    for gone in [with(""), "exporters: {node: [{name: b}]}".to_owned()] {
+        let listening = with(&format!(", listen: '{}'", own.address()));
+        let dir = fixture::tree(&[("exporters.yml", listening)]).unwrap();
+        let file = format!("--config.file={}", dir.path().join("exporters.yml").display());
+        let exporters = Exporters::start(&[&file, "--web.enable-lifecycle"]);
+        let request = http::request("GET", &own.address(), "/metrics", &[], b"");
+        let mut kept = http::Connection::open(&own.address(), LIMIT).unwrap();
+        assert!(kept.send(&request, LIMIT).unwrap().text().contains("\nnode_load1 "));
+        dir.write("exporters.yml", gone).unwrap();
+        http::post(&format!("http://{}/-/reload", exporters.address()), &[], b"").unwrap();
+        let answer = kept.send(&request, LIMIT).unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (404, Some("close")), "{}", answer.text());
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_named_and_changes_nothing() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -67,6 +67,23 @@ fn a_bad_configuration_keeps_the_one_before() {
     assert!(configured.successful());
 }
 
+/// A file on a file system that hangs, which a pipe without a writer is like.
+#[test]
+fn a_reload_that_hangs_keeps_nobody_from_being_served_or_the_server_from_stopping() {
+    let mut configured = Configured::start(&[]);
+    let file = configured.dir.path().join("exporters.yml");
+    std::fs::remove_file(&file).unwrap();
+    exporter_testkit::process::run(std::process::Command::new("mkfifo").arg(&file), LIMIT).unwrap();
+    configured.exporters.process.signal(Signal::HUP).unwrap();
+    for _ in 0..3 {
+        assert_eq!(configured.status("/node/a/metrics"), 200);
+    }
+    configured.exporters.process.signal(Signal::TERM).unwrap();
+    let began = std::time::Instant::now();
+    assert!(configured.exporters.process.wait_exit(LIMIT).unwrap().success());
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
 #[test]
 fn an_instance_that_stays_as_it_is_is_not_made_anew() {
     let configured = Configured::start(&["--web.enable-lifecycle"]);

@@ -14,7 +14,6 @@ const COLLECTORS: &[&str] = &[
     "collector.drm",
     "collector.fibrechannel",
     "collector.infiniband",
-    "collector.ipvs",
     "collector.logind",
     "collector.mountstats",
     "collector.ntp",
@@ -39,7 +38,6 @@ const SWITCHES: &[&str] = &[
 
 /// Their values, of which some may be given more than once.
 const VALUES: &[&str] = &[
-    "collector.ipvs.backend-labels",
     "collector.ntp.ip-ttl",
     "collector.ntp.local-offset-tolerance",
     "collector.ntp.max-distance",

@@ -1,7 +1,7 @@
 //! The portable backend: what the library sysinfo tells on any system, under the same names.
 //!
 //! Best effort: 27 names, no CPU time by mode, no inodes, no protocol counters, and a mount that hangs costs the whole
-//! collector. It is meant for systems other than Linux; on Linux `--backend=portable` is there to try and to test it.
+//! collector. On systems other than Linux it is the only one; on Linux `--backend=portable` is there to try and to test it.
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
 use sysinfo::{
@@ -38,14 +38,24 @@ static TABLE: [Entry; 9] = [
     (&[&processes::PROCESSES], count),
 ];
 
-/// Whether this backend was chosen.
+/// Who is asked. Other systems have only one that can be.
+pub(crate) enum Backend {
+    Portable,
+    #[cfg(target_os = "linux")]
+    Native,
+}
+
+/// The backend that was chosen.
 ///
 /// # Errors
-/// A backend that there is not.
-pub(crate) fn is_chosen(settings: &Settings) -> Result<bool, ConfigError> {
+/// One that there is not.
+pub(crate) fn chosen(settings: &Settings) -> Result<Backend, ConfigError> {
     match settings.text(BACKEND) {
-        PORTABLE => Ok(true),
-        NATIVE => Ok(false),
+        PORTABLE => Ok(Backend::Portable),
+        #[cfg(target_os = "linux")]
+        NATIVE => Ok(Backend::Native),
+        #[cfg(not(target_os = "linux"))]
+        NATIVE => Err(ConfigError::new(format!("--{BACKEND}={NATIVE}: it is for Linux; leave the flag out"))),
         other => Err(ConfigError::new(format!("--{BACKEND}={other}: it is {NATIVE} or {PORTABLE}"))),
     }
 }

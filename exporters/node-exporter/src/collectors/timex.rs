@@ -3,7 +3,7 @@
 use exporter_core::{BoxedSource, CollectError, Collector, ConfigError, Family};
 
 use crate::context::Context;
-use crate::libc_calls::adjtimex;
+use crate::linux_calls::adjtimex;
 use crate::source;
 
 pub(crate) static TIMEX: Collector = Collector {

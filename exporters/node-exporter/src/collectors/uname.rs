@@ -18,7 +18,10 @@ pub(crate) fn source(_: &Context) -> Result<BoxedSource, ConfigError> {
     Ok(source::custom(|sink| {
         let uname = rustix::system::uname();
         let labels = [
+            #[cfg(target_os = "linux")]
             uname.domainname(),
+            #[cfg(not(target_os = "linux"))]
+            c"",
             uname.machine(),
             uname.nodename(),
             uname.release(),

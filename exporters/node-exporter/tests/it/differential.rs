@@ -140,6 +140,8 @@ fn this_host_at_the_same_moment() -> Result {
     let peer = Peer::start(&theirs, &[])?;
     let switches = more().chain(&["processes.threads-state"]);
     let mut ours: Vec<_> = switches.map(|name| (format!("collector.{name}"), "true".to_owned())).collect();
+    // The peer counts sockets however many there are.
+    ours.push(("collector.tcpstat.max-sockets".to_owned(), "10000000".to_owned()));
     ours.extend(SYSCTLS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let node = Node::new(&ours);
     let page = || Page::parse(&node.scrape());

@@ -24,6 +24,8 @@ const FILES: &[(&str, &[&str])] = &[
     ("sys/devices/system/node/node1/numastat", &["meminfo_numa"]),
     ("proc/1/net/stat/arp_cache", &["lnstat"]),
     ("proc/1/net/xfrm_stat", &["xfrm"]),
+    ("proc/1/net/ip_vs", &["ipvs"]),
+    ("proc/1/net/ip_vs_stats", &["ipvs"]),
     ("proc/1/mountinfo", &["filesystem"]),
     ("proc/1/net/dev", &["netdev"]),
     ("proc/1/net/rpc/nfs", &["nfs"]),

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 use crate::config::file;
 use failure::Failure;
@@ -29,6 +30,8 @@ use operation::Operation;
 
 /// Regions of buckets that are remembered.
 const MAX_REGIONS: usize = 1000;
+/// Requests of passes under way at once: however many targets there are, neither this process nor the server is flooded.
+const PASSING: usize = 8;
 /// Requests that were refused and are remembered.
 const MAX_REFUSED: usize = 10_000;
 /// What was refused is not asked for again before.
@@ -54,6 +57,7 @@ pub(crate) struct Endpoint {
     http: SharedHttpClient,
     credentials: Option<SharedCredentialsProvider>,
     retries: Retries,
+    passing: Semaphore,
     /// One a region.
     clients: Mutex<BTreeMap<String, Client>>,
     /// Requests that were refused, and when.
@@ -91,6 +95,7 @@ impl Endpoint {
             http,
             credentials,
             retries: Retries::default(),
+            passing: Semaphore::new(PASSING),
             clients: Mutex::default(),
             refused: Mutex::default(),
             regions: Mutex::default(),
@@ -143,8 +148,32 @@ impl Endpoint {
         E: Into<Failure>,
         F: Future<Output = Result<T, E>>,
     {
+        self.call_for(Duration::ZERO, operation, bucket, spend, make).await
+    }
+
+    /// The same for a request that may take so much longer than others.
+    ///
+    /// # Errors
+    /// As [`Endpoint::call`].
+    pub(crate) async fn call_for<T, E, F>(
+        &self,
+        longer: Duration,
+        operation: Operation,
+        bucket: &str,
+        spend: Spend,
+        make: impl Fn(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        E: Into<Failure>,
+        F: Future<Output = Result<T, E>>,
+    {
+        let _place = match spend {
+            Spend::Budgeted => self.passing.acquire().await.ok(),
+            // Others are no reason for a probe to wait.
+            Spend::Always => None,
+        };
         let begin = Instant::now();
-        let result = self.attempts(operation, bucket, spend, make).await;
+        let result = self.attempts(longer, operation, bucket, spend, make).await;
         match &result {
             // Nothing was sent.
             Err(failure) if failure.code == "budget" => {}
@@ -193,6 +222,7 @@ impl Endpoint {
 
     async fn attempts<T, E, F>(
         &self,
+        longer: Duration,
         operation: Operation,
         bucket: &str,
         spend: Spend,
@@ -212,7 +242,7 @@ impl Endpoint {
             self.meters.sent(operation.class(self.config.prices));
             let region = self.region(bucket);
             // The SDK has no deadline for a body, and reads most of them within the call.
-            let limit = self.config.timeout.0 * 4 / 3;
+            let limit = self.config.timeout.0 * 4 / 3 + longer;
             let failure = match tokio::time::timeout(limit, make(self.client(&region))).await {
                 Ok(Ok(answer)) => {
                     self.retries.succeeded();
@@ -238,6 +268,14 @@ impl Endpoint {
         }
     }
 
+    /// What the SDK calls a read timeout begins with the request: sending a large one is in it.
+    pub(crate) fn timeouts(&self, longer: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.config.connect_timeout.0)
+            .read_timeout(self.config.timeout.0 + longer)
+            .build()
+    }
+
     fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(region) {
@@ -250,17 +288,13 @@ impl Endpoint {
             // Compatible servers refuse or mishandle trailing checksums.
             (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
         };
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(self.config.connect_timeout.0)
-            .read_timeout(self.config.timeout.0)
-            .build();
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
             .region(Region::new(region.to_owned()))
             // Ours counts what it sends and stops asking a server that is down.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
+            .timeout_config(self.timeouts(Duration::ZERO))
             .request_checksum_calculation(checksums.0)
             .response_checksum_validation(checksums.1)
             .force_path_style(self.config.path_style.unwrap_or(!is_aws));

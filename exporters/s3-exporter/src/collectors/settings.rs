@@ -18,6 +18,7 @@ families! { DESCS:
     EXPIRATION: 3/4 = Gauge("s3_bucket_lifecycle_expiration_days", "Days after which a rule removes objects.", ["bucket", "rule", "prefix"]);
     ABORT: 3/4 = Gauge("s3_bucket_lifecycle_abort_multipart_days", "Days after which a rule removes unfinished uploads.", ["bucket", "rule", "prefix"]);
     BUCKETS: 0/1 = Gauge("s3_buckets", "Buckets that the account has; only with discover.", []);
+    DROPPED: 0/1 = Gauge("s3_buckets_dropped", "Buckets that discover found and that are not watched, since there are more than 1000.", []);
 }
 
 pub(super) fn put(page: &mut Page, settings: &BucketSettings, several: bool) {
@@ -47,7 +48,10 @@ pub(super) fn put(page: &mut Page, settings: &BucketSettings, several: bool) {
 }
 
 pub(super) fn put_count(page: &mut Page, buckets: &Buckets, several: bool) {
-    if let Some(count) = buckets.count() {
-        BUCKETS.put(page, several.then_some(buckets.endpoint.config.name.as_str()), [], count);
+    let at = several.then_some(buckets.endpoint.config.name.as_str());
+    let Some(found) = buckets.found() else { return };
+    BUCKETS.put(page, at, [], found.count);
+    if let Some(dropped) = found.dropped {
+        DROPPED.put(page, at, [], dropped);
     }
 }

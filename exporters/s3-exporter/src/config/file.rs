@@ -1,6 +1,6 @@
 //! The file of endpoints, targets and probes, as it is written.
 
-use exporter_core::Secret;
+use exporter_core::{Secret, unquoted};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use std::path::PathBuf;
@@ -337,9 +337,10 @@ impl<'de> Deserialize<'de> for Target {
         let (own, watch): (serde_yaml::Mapping, serde_yaml::Mapping) =
             map.into_iter().partition(|(key, _)| is_own(key));
         let own: Own = serde_yaml::from_value(own.into())
-            .map_err(|error| D::Error::custom(format!("target: {error}")))?;
-        let watch = serde_yaml::from_value(watch.into())
-            .map_err(|error| D::Error::custom(format!("target {}: {error}", own.bucket)))?;
+            .map_err(|error| D::Error::custom(format!("target: {}", unquoted(&error.to_string()))))?;
+        let watch = serde_yaml::from_value(watch.into()).map_err(|error| {
+            D::Error::custom(format!("target {}: {}", own.bucket, unquoted(&error.to_string())))
+        })?;
         Ok(Self { endpoint: own.endpoint, bucket: own.bucket, prefix: own.prefix, watch })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::snapshot::Passed;
 use super::watcher::Watcher;
@@ -49,16 +49,34 @@ struct StoringTarget<'a> {
     passed: &'a Passed,
 }
 
+impl StoredTarget {
+    /// Whether it answers the same question.
+    fn is_of(&self, watcher: &Watcher) -> bool {
+        let watching = &watcher.watching;
+        watcher.endpoint.config.name == self.endpoint
+            && watching.bucket == self.bucket
+            && watching.prefix == self.prefix
+            && fingerprint(watching) == self.fingerprint
+    }
+
+    fn again(&self) -> StoringTarget<'_> {
+        let Self { endpoint, bucket, prefix, fingerprint, passed } = self;
+        StoringTarget { endpoint, bucket, prefix, fingerprint: *fingerprint, passed }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     path: Option<PathBuf>,
+    /// What was stored of buckets that are not found again yet.
+    unclaimed: Mutex<Vec<StoredTarget>>,
     /// Whether the file could not be read or written the last time.
     broken: Mutex<bool>,
 }
 
 impl State {
     pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, broken: Mutex::new(false) }
+        Self { path, ..Self::default() }
     }
 
     /// `None` where nothing is kept.
@@ -84,17 +102,33 @@ impl State {
             }
         }
         for target in stored.targets {
-            let watcher = watchers.iter().find(|watcher| {
-                let watching = &watcher.watching;
-                watcher.endpoint.config.name == target.endpoint
-                    && watching.bucket == target.bucket
-                    && watching.prefix == target.prefix
-                    && fingerprint(watching) == target.fingerprint
-            });
-            if let Some(watcher) = watcher {
+            let finds = |endpoint: &Arc<Endpoint>| {
+                endpoint.config.name == target.endpoint
+                    && endpoint.config.discover.as_ref().is_some_and(|discover| discover.target.is_some())
+            };
+            if let Some(watcher) = watchers.iter().find(|watcher| target.is_of(watcher)) {
                 watcher.restore(target.passed);
+            } else if endpoints.iter().any(finds) {
+                self.unclaimed().push(target);
             }
         }
+    }
+
+    fn unclaimed(&self) -> MutexGuard<'_, Vec<StoredTarget>> {
+        self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a watcher that is new what was stored of it.
+    pub(crate) fn claim(&self, watcher: &Watcher) {
+        let mut unclaimed = self.unclaimed();
+        if let Some(at) = unclaimed.iter().position(|target| target.is_of(watcher)) {
+            watcher.restore(unclaimed.swap_remove(at).passed);
+        }
+    }
+
+    /// Nobody will claim what is left of an endpoint.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        self.unclaimed().retain(|target| target.endpoint != endpoint);
     }
 
     pub(crate) fn save(&self, watchers: &[Arc<Watcher>], endpoints: &[Arc<Endpoint>]) {
@@ -114,7 +148,7 @@ impl State {
         endpoints: &[Arc<Endpoint>],
     ) -> std::io::Result<()> {
         let passed: Vec<_> = watchers.iter().map(|watcher| watcher.lock().passed.clone()).collect();
-        let targets = watchers.iter().zip(&passed).filter_map(|(watcher, passed)| {
+        let known = watchers.iter().zip(&passed).filter_map(|(watcher, passed)| {
             Some(StoringTarget {
                 endpoint: &watcher.endpoint.config.name,
                 bucket: &watcher.watching.bucket,
@@ -123,6 +157,8 @@ impl State {
                 passed: passed.as_ref()?,
             })
         });
+        let unclaimed = self.unclaimed();
+        let targets = known.chain(unclaimed.iter().map(StoredTarget::again));
         let spent = endpoints.iter().map(|one| (one.config.name.as_str(), one.budget.spent())).collect();
         let storing = Storing { version: VERSION, spent, targets: targets.collect() };
         let beside = path.with_extension("new");

@@ -10,6 +10,8 @@ use crate::client::operation::Operation;
 
 /// Below this, what is timed is the way there and back, not the transfer.
 const LARGE: u64 = 1 << 20;
+/// Bytes a second: an upload is given up that is slower.
+const SLOWEST: u64 = 64 << 10;
 
 impl Prober {
     pub(super) async fn round_trip(&self, check: &'static str, size: u64) {
@@ -22,12 +24,15 @@ impl Prober {
         let (endpoint, bucket, key) = (&self.endpoint, &self.bucket, self.key(check));
         let seed = seed();
         let body = aws_sdk_s3::primitives::SdkBody::from(Noise::new(seed).take(size));
+        let longer = Duration::from_secs(size / SLOWEST);
         let begin = Instant::now();
         let put = endpoint
-            .call(Operation::PutObject, bucket, Spend::Always, |client| {
+            .call_for(longer, Operation::PutObject, bucket, Spend::Always, |client| {
                 // Shared, not copied, however often it is sent.
                 let body = body.try_clone().map(ByteStream::new).unwrap_or_default();
-                client.put_object().bucket(bucket).key(&key).body(body).send()
+                let timeouts = aws_sdk_s3::Config::builder().timeout_config(endpoint.timeouts(longer));
+                let put = client.put_object().bucket(bucket).key(&key).body(body);
+                put.customize().config_override(timeouts).send()
             })
             .await?;
         self.moved("upload", size, begin.elapsed());

@@ -79,6 +79,16 @@ fn a_target_of_the_file_is_not_listed_again() {
 }
 
 #[test]
+fn who_asks_for_a_target_without_totals_gets_them() {
+    let server = FakeS3::start().unwrap();
+    server.put("b", "x", 1, 1.0);
+    let ours = Ours::with_file(&server, "targets: [{bucket: b, mode: none}]");
+    assert_eq!(ours.probe(&[("bucket", "b")]).unwrap().value("s3_objects"), Some(1.0));
+    let page = ours.page();
+    assert!(!page.text.contains("s3_bucket_usage"), "{}", page.text);
+}
+
+#[test]
 fn what_is_written_is_read_compared_and_removed() {
     let server = FakeS3::start().unwrap();
     server.state().buckets.entry("b".to_owned()).or_default().versioned = true;
@@ -116,6 +126,39 @@ fn what_is_written_is_read_compared_and_removed() {
         page.text.contains("s3_probe_failures_total{bucket=\"b\",check=\"roundtrip\",code=\"AccessDenied\"}")
             && page.value("s3_probe_success{bucket=\"b\",check=\"access\"}") == Some(1.0)
     });
+}
+
+#[test]
+fn two_exporters_of_a_machine_write_two_objects() {
+    let server = FakeS3::start().unwrap();
+    server.put("b", "x", 1, 1.0);
+    let file = "probes: [{bucket: b, roundtrip: {interval: 1h}}]";
+    for _ in 0..2 {
+        Ours::with_file(&server, file)
+            .page_with(&[("s3_probe_success{bucket=\"b\",check=\"roundtrip\"}", 1.0)]);
+    }
+    let state = server.state();
+    let written: std::collections::BTreeSet<_> =
+        state.requests.iter().filter(|request| request.starts_with("PutObject")).collect();
+    assert_eq!(written.len(), 2, "{written:?}");
+}
+
+/// A deadline that fits all requests would call each slow line an outage.
+#[test]
+fn a_large_object_may_take_longer() {
+    let server = FakeS3::start().unwrap();
+    server.put("b", "x", 1, 1.0);
+    let when = When { operation: Some("PutObject"), times: None };
+    server.state().faults.push((when, Fault::Late(Duration::from_millis(1200))));
+    let ours = Ours::with_file(
+        &server,
+        "probes: [{bucket: b, roundtrip: {interval: 1h, size: 1KiB}, throughput: {interval: 1h, size: 1MiB}}]",
+    );
+    ours.page_with(&[
+        ("s3_probe_success{bucket=\"b\",check=\"roundtrip\"}", 0.0),
+        ("s3_probe_success{bucket=\"b\",check=\"throughput\"}", 1.0),
+        ("s3_probe_failures_total{bucket=\"b\",check=\"roundtrip\",code=\"timeout\"}", 1.0),
+    ]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Several pages in flight, and no more requests than one at a time takes.
 
+use exporter_testkit::fixture::TempDir;
 use fake_s3::{Content, FakeS3, Object};
 use std::time::Duration;
 
-use crate::support::Ours;
+use crate::support::{Ours, Page};
 
 fn target(more: &str) -> String {
     format!("targets: [{{bucket: b, interval: 100ms, multipart: false, bucket_settings: false{more}}}]")
@@ -86,5 +87,38 @@ fn buckets_are_found_and_watched() {
     ]);
     assert!(!page.text.contains("secret") && !page.text.contains("other"), "{}", page.text);
     server.put("app-new", "x", 1, 1.0);
-    ours.page_with(&[("s3_objects{bucket=\"app-new\",prefix=\"\"}", 1.0)]);
+    ours.page_with(&[("s3_objects{bucket=\"app-new\",prefix=\"\"}", 1.0), ("s3_buckets_dropped", 0.0)]);
+    // Who removes a bucket does not want to hear of it any more.
+    server.state().buckets.remove("app-one");
+    ours.page_when("the bucket to be forgotten", |page| {
+        !page.text.contains("s3_objects{bucket=\"app-one\"")
+            && page.value("s3_objects{bucket=\"app-two\",prefix=\"\"}") == Some(1.0)
+    });
+}
+
+#[test]
+fn many_buckets_are_asked_for_few_at_a_time() {
+    let server = FakeS3::start().unwrap();
+    for bucket in 0..1010 {
+        server.put(&format!("b{bucket:04}"), "x", 1, 1.0);
+    }
+    server.state().delay = Duration::from_millis(1);
+    let dir = TempDir::new().unwrap();
+    let state = dir.path().join("state.json").display().to_string();
+    let flags = [("state.file", state.as_str())];
+    let file = "endpoints: [{ENDPOINT, discover: {target: {interval: 1h, multipart: false, bucket_settings: false}}}]";
+    let listed = |page: &Page| page.text.matches("\ns3_objects{").count();
+    let ours = Ours::with_file_and(&server, file, &flags);
+    let page = ours.page_when("all to be listed", |page| listed(page) == 1000);
+    assert_eq!((page.value("s3_buckets"), page.value("s3_buckets_dropped")), (Some(1010.0), Some(10.0)));
+    assert!(server.state().most_at_once <= 8, "{}", server.state().most_at_once);
+    let stored =
+        || std::fs::read_to_string(&state).is_ok_and(|text| text.matches("\"bucket\":").count() == 1000);
+    ours.page_when("all to be stored", |_| stored());
+    drop(ours);
+    // What was found is known when a bucket is found again.
+    let before = server.count("ListObjectsV2");
+    let again = Ours::with_file_and(&server, file, &flags);
+    again.page_when("all to be found again", |page| listed(page) == 1000);
+    assert_eq!(server.count("ListObjectsV2"), before);
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 use crate::exporter::ConfigError;
-use crate::secret::Secret;
+use crate::secret::{Secret, unquoted};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -82,7 +82,7 @@ impl WebFile {
             serde_yaml::from_str::<Option<Self>>(text)
         };
         let file = read().map_err(|error: serde_yaml::Error| {
-            let mut told = masked(&error.to_string());
+            let mut told = unquoted(&error.to_string());
             // The parser leaves the place out where it is the file's very beginning.
             if !told.contains(" at line ") {
                 let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
@@ -91,15 +91,6 @@ impl WebFile {
             ConfigError::new(told)
         })?;
         Ok(file.unwrap_or_default())
-    }
-}
-
-/// Takes the text out of "invalid type: string "hunter2", expected ...": it may have been meant for another key.
-fn masked(message: &str) -> String {
-    let Some(start) = message.find("string \"") else { return message.to_owned() };
-    match message.rfind("\", expected") {
-        Some(end) if end > start => format!("{}string{}", &message[..start], &message[end + 1..]),
-        _ => message[..start].to_owned() + "string",
     }
 }
 

@@ -11,6 +11,7 @@ use super::file::TlsSection;
 use super::watch::Stamps;
 use super::{client, suites};
 use crate::exporter::ConfigError;
+use crate::secret::read_small;
 
 /// Certificates and keys are small; a path to something else is a mistake.
 const MAX_PEM: u64 = 1024 * 1024;
@@ -91,16 +92,8 @@ impl Pem<'_> {
             (_, Some(file)) if !file.is_empty() => {
                 let path = self.folder.join(file);
                 self.stamps.note(&path);
-                let read = || -> std::io::Result<Vec<u8>> {
-                    let length = std::fs::metadata(&path)?.len();
-                    if length > MAX_PEM {
-                        return Err(std::io::Error::other(format!(
-                            "{length} bytes are no certificate or key"
-                        )));
-                    }
-                    std::fs::read(&path)
-                };
-                let text = read().map_err(|error| bad(file_key, &format!("{}: {error}", path.display())))?;
+                let text = read_small(&path, MAX_PEM)
+                    .map_err(|error| bad(file_key, &format!("{}: {error}", path.display())))?;
                 Ok(Some((file_key, text)))
             }
             _ => Ok(None),

@@ -50,6 +50,17 @@ struct State {
     /// Of the last try, good or bad: a bad file is told about once.
     stamps: Stamps,
     looked: Instant,
+    /// Somebody is looking. On a file system that hangs, one thread is enough.
+    looking: bool,
+}
+
+/// Somebody looks, until dropped.
+struct Looking(Arc<Web>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.lock().looking = false;
+    }
 }
 
 impl Web {
@@ -60,21 +71,21 @@ impl Web {
     pub(crate) fn load(path: &str) -> Result<Self, ConfigError> {
         let (path, mut stamps) = (PathBuf::from(path), Stamps::default());
         let config = Arc::new(WebConfig::load(&path, &mut stamps)?);
-        Ok(Self { path, state: Mutex::new(State { config, stamps, looked: Instant::now() }) })
+        Ok(Self { path, state: Mutex::new(State { config, stamps, looked: Instant::now(), looking: false }) })
     }
 
     /// The configuration as the files have it, give or take a second.
     pub(crate) async fn current(self: &Arc<Self>, app: &App) -> Arc<WebConfig> {
         let stamps = {
             let mut state = self.lock();
-            if state.looked.elapsed() < EVERY {
+            if state.looking || state.looked.elapsed() < EVERY {
                 return state.config.clone();
             }
-            state.looked = Instant::now();
+            (state.looked, state.looking) = (Instant::now(), true);
             state.stamps.clone()
         };
-        let web = self.clone();
-        let read = tokio::task::spawn_blocking(move || stamps.changed().then(|| web.read_again()));
+        let web = Looking(self.clone());
+        let read = tokio::task::spawn_blocking(move || stamps.changed().then(|| web.0.read_again()));
         match timeout(MAX_WAIT, read).await {
             Ok(Ok(None)) => {}
             Ok(Ok(Some(good))) => app.own.web_config_read(good),

@@ -4,7 +4,7 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::io;
 
-use crate::libc_calls::{EthtoolAnswer, ethtool};
+use crate::linux_calls::{EthtoolAnswer, ethtool};
 use crate::netlink::{u8_at, u32_at, u64_at};
 
 const DRIVER: u32 = 0x3;

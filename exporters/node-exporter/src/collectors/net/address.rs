@@ -1,16 +1,11 @@
 //! Addresses of interfaces, on request, from an RTM_GETADDR dump.
 
-use exporter_core::{Family, Sink};
+use exporter_core::Sink;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Link;
+use super::device::ADDRESS_INFO;
 use crate::netlink::{attributes, messages, u8_at, u32_at};
-
-pub(super) static INFO: Family<4> = Family::info(
-    "node_network_address_info",
-    "Addresses of interfaces.",
-    &["address", "device", "netmask", "scope"],
-);
 
 const RTM_NEWADDR: u16 = 20;
 /// `struct ifaddrmsg`.
@@ -23,7 +18,7 @@ pub(super) fn put(answer: &[u8], links: &[Link], sink: &mut Sink) {
         messages(answer).filter(|m| m.kind == RTM_NEWADDR).filter_map(|m| parse(m.body))
     {
         let Some(link) = links.iter().find(|link| link.index == Some(index)) else { continue };
-        sink.put(&INFO, [&address.to_string(), &link.name, &prefix, &scope(address)], true);
+        sink.put(&ADDRESS_INFO, [&address.to_string(), &link.name, &prefix, &scope(address)], true);
     }
 }
 

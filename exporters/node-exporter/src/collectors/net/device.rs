@@ -2,7 +2,7 @@
 
 use exporter_core::{Collector, ConfigError, Dynamic, Family, Kind, Settings, Sink};
 
-use super::{DeviceFilter, Link, STATS, Stats, address};
+use super::{DeviceFilter, Link, STATS, Stats};
 use crate::context::Context;
 use crate::filter::Filter;
 
@@ -27,10 +27,16 @@ pub(crate) static NETDEV: Collector = Collector {
         TRANSMIT_ERRS.desc(),
         TRANSMIT_FIFO.desc(),
         TRANSMIT_PACKETS.desc(),
-        address::INFO.desc(),
+        ADDRESS_INFO.desc(),
     ],
     dynamic: &[NAMED.desc(), NAMED_ALIAS.desc()],
 };
+
+pub(super) static ADDRESS_INFO: Family<4> = Family::info(
+    "node_network_address_info",
+    "Addresses of interfaces.",
+    &["address", "device", "netmask", "scope"],
+);
 
 macro_rules! families {
     ($($ident:ident $name:literal $help:literal)*) => {$(

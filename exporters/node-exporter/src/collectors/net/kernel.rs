@@ -3,7 +3,7 @@
 use exporter_core::{CollectError, Sink};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub(super) struct Kernel {
     reader: Reader,
     classes: PathBuf,
     facts: HashMap<u64, Facts>,
+    /// Whether addresses are asked for.
+    addresses: bool,
     speeds: Speeds,
 }
 
@@ -57,6 +59,7 @@ const UNSETTLED: u32 = 2;
 /// carrier, maybe that of another interface, on which this one stands.
 #[derive(Default)]
 struct Speeds {
+    hasher: foldhash::fast::RandomState,
     /// Of all interfaces' states.
     hash: u64,
     since: Option<Instant>,
@@ -65,7 +68,7 @@ struct Speeds {
 
 impl Speeds {
     fn are_due(&mut self, links: &[Link]) -> bool {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = self.hasher.build_hasher();
         for link in links {
             (&link.name, &link.address, link.index, link.master).hash(&mut hasher);
             (link.flags, link.carrier, link.carrier_changes, &link.operstate).hash(&mut hasher);
@@ -87,6 +90,7 @@ impl Kernel {
             reader: Reader::new(),
             classes: context.sys("class/net"),
             facts: HashMap::new(),
+            addresses: context.settings.switch("collector.netdev.address-info"),
             speeds: Speeds::default(),
         }
     }
@@ -97,6 +101,9 @@ impl Kernel {
     }
 
     pub(super) fn put_addresses(&mut self, links: &[Link], sink: &mut Sink) -> Result<(), CollectError> {
+        if !self.addresses {
+            return Ok(());
+        }
         address::put(self.netlink.dump(RTM_GETADDR, &[0; address::HEADER])?, links, sink);
         Ok(())
     }

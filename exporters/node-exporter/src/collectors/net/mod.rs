@@ -3,12 +3,15 @@
 //! On the host itself, and in a container that shares its network, that look is one netlink dump. In another network it is
 //! files of the mounted `/proc`, because netlink would answer for the container's own interfaces.
 
+#[cfg(target_os = "linux")]
 mod address;
 mod class;
 mod device;
 mod files;
+#[cfg(target_os = "linux")]
 mod kernel;
 
+#[cfg(target_os = "linux")]
 pub(super) use address::ip;
 pub(crate) use class::NETCLASS;
 pub(super) use class::{MTU, UP};
@@ -126,6 +129,7 @@ const STATS: [&str; 24] = [
 ];
 
 enum Backend {
+    #[cfg(target_os = "linux")]
     Kernel(Box<kernel::Kernel>),
     Files(files::Files),
 }
@@ -134,33 +138,33 @@ struct Net {
     backend: Backend,
     devices: device::Devices,
     classes: class::Classes,
-    addresses: bool,
 }
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
-    let settings = &context.settings;
-    let kernel = context.shares_network() && settings.switch("collector.netdev.netlink");
     Ok(BoxedSource::blocking(Net {
-        backend: if kernel {
+        #[cfg(target_os = "linux")]
+        backend: if context.shares_network() && context.settings.switch("collector.netdev.netlink") {
             Backend::Kernel(Box::new(kernel::Kernel::new(context)))
         } else {
             Backend::Files(files::Files::new(context))
         },
+        #[cfg(not(target_os = "linux"))]
+        backend: Backend::Files(files::Files::new(context)),
         devices: device::Devices::new(context)?,
         classes: class::Classes::new(context)?,
-        addresses: settings.switch("collector.netdev.address-info"),
     }))
 }
 
 impl BlockingSource for Net {
     fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
-        let Self { backend, devices, classes, addresses } = self;
+        let Self { backend, devices, classes } = self;
         match backend {
+            #[cfg(target_os = "linux")]
             Backend::Kernel(kernel) => {
                 let mut links = kernel.links()?;
                 sink.collector(&NETDEV, |sink| {
                     devices.put(&links, sink);
-                    if *addresses { kernel.put_addresses(&links, sink) } else { Ok(()) }
+                    kernel.put_addresses(&links, sink)
                 });
                 sink.collector(&NETCLASS, |sink| {
                     links.retain(|link| classes.selects(&link.name));
