@@ -3,12 +3,14 @@
 pub(crate) mod fields;
 mod number;
 pub(crate) mod put;
+mod recall;
 
 use std::cmp::Ordering;
 
 use crate::session::{Mode, Server};
 use number::whole;
 pub(crate) use number::{number, parts};
+pub(crate) use recall::Recall;
 
 /// What one INFO says, sorted by what it becomes.
 #[derive(Debug, Default)]

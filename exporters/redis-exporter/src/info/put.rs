@@ -2,10 +2,10 @@
 
 use exporter_core::{Dynamic, Family, Kind, LabelValue, Page};
 
-use super::fields::{MODULE_FIELDS, Recall, find};
+use super::fields::{MODULE_FIELDS, find};
 use crate::families::families;
 
-use super::{Command, Facts, Info, Percentiles, by_label, number};
+use super::{Command, Facts, Info, Percentiles, Recall, by_label, number};
 
 /// What to leave out or to add.
 #[derive(Clone, Copy, Debug)]
