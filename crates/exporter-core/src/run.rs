@@ -15,8 +15,9 @@ use crate::memory;
 use crate::notify;
 use crate::plan::{self, AllInOne, Plan};
 
-/// Threads for calls that block: reloads, password checks, the resolver. Sources have threads of their own.
-const BLOCKING_THREADS: usize = 64;
+/// Threads for calls that block: reloads, password checks, the resolver. Sources have threads of their own. They are made
+/// when needed, and none who uses them may hold more than a few: see [`crate::Lookups`].
+const BLOCKING_THREADS: usize = 512;
 /// An idle one lives over any usual scrape interval.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(120);
 

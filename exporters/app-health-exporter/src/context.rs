@@ -1,10 +1,10 @@
 //! What all probes and checks of one instance share.
 
+use exporter_core::Lookups;
 use exporter_core::probe::TargetPolicy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::net::dial::Lookups;
 use crate::net::tls::SystemRoots;
 
 /// Shared by all targets. Cheap to clone.

@@ -26,7 +26,13 @@ impl Malformed {
 /// The lines, without their ends; no empty line at the end.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
-    text.split(|&byte| byte == b'\n').filter(move |_| !text.is_empty())
+    let mut rest = (!text.is_empty()).then_some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 /// The fields of a line, separated by blanks.
@@ -153,6 +159,8 @@ mod tests {
     fn lines_and_fields() {
         assert_eq!(lines(b"").count(), 0);
         assert_eq!(lines(b"a\nb\n").count(), 2);
+        assert_eq!(lines(b"a\n\nb").collect::<Vec<_>>(), [b"a".as_slice(), b"", b"b"]);
+        assert_eq!(lines(b"\n\n").collect::<Vec<_>>(), [b"", b""]);
         assert_eq!(fields(b"  a \tb ").collect::<Vec<_>>(), [b"a", b"b"]);
     }
 

@@ -1,7 +1,7 @@
 //! Flags, the peer's among them, and the sources they ask for.
 
 use exporter_core::{
-    BoxedSource, ConfigError, Discovered, Flag, Secret, Settings, SourceSpec, parse_duration,
+    BoxedSource, ConfigError, Discovered, Flag, Lookups, Secret, Settings, SourceSpec, parse_duration,
 };
 use std::time::Duration;
 
@@ -98,7 +98,8 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
         tracing::warn!("no server is named: only /probe answers; set --dsn or DATA_SOURCE_NAME");
         return Ok(Vec::new());
     };
-    let connector = Connector { dsn, limits: limits(settings)?, policy: None, own_path: true };
+    let lookups = Lookups::default();
+    let connector = Connector { dsn, limits: limits(settings)?, policy: None, lookups, own_path: true };
     let mut specs = vec![of_server(settings, connector.clone())?];
     if pgbouncer::is_console(&connector.dsn) {
         return Ok(specs);

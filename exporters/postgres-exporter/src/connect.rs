@@ -1,7 +1,7 @@
 //! Connecting: one attempt, with an end, and an error that says what kind it is.
 
-use exporter_core::ConfigError;
 use exporter_core::probe::TargetPolicy;
+use exporter_core::{ConfigError, Lookups};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::task::AbortHandle;
@@ -22,6 +22,7 @@ pub(crate) struct Connector {
     pub(crate) limits: Limits,
     /// Where the target comes from a stranger: asked with every address before it is connected to.
     pub(crate) policy: Option<TargetPolicy>,
+    pub(crate) lookups: Lookups,
     /// Whether the session looks for names in `pg_catalog` only. The user's own queries need the role's path.
     pub(crate) own_path: bool,
 }
@@ -232,11 +233,11 @@ impl Connector {
                 addresses.extend(host.address);
                 continue;
             };
-            let target = (host.name.as_str(), host.port);
-            let found = tokio::net::lookup_host(target)
-                .await
-                .map_err(|error| Trouble::new("unreachable", format!("{}: {error}", host.name)))?;
-            let admitted = found.map(|address| policy.admit(&host.name, address).map(|_| address.ip()));
+            let found = self.lookups.find(&host.name, host.port).await;
+            let found =
+                found.map_err(|error| Trouble::new("unreachable", format!("{}: {error}", host.name)))?;
+            let admitted =
+                found.into_iter().map(|address| policy.admit(&host.name, address).map(|_| address.ip()));
             let mut admitted = admitted
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|refused| Trouble::new("refused", refused.to_string()))?;

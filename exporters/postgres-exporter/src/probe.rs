@@ -3,7 +3,7 @@
 //! A login goes only where `--probe.allow` lets it: without a list, a stranger could have it sent to a server of his.
 
 use exporter_core::probe::{ProbeError, ProbeSpec, TargetPolicy, parameter};
-use exporter_core::{ConfigError, Secret, Settings, unquoted};
+use exporter_core::{ConfigError, Lookups, Secret, Settings, unquoted};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
         Err(error) => return Err(ConfigError::new(format!("--config.file={path}: {error}"))),
     };
     let policy = TargetPolicy::new(settings.list("probe.allow").iter().map(String::as_str))?;
+    let lookups = Lookups::default();
     let (listed, settings) = (!settings.list("probe.allow").is_empty(), settings.clone());
     Ok(vec![ProbeSpec::new("/probe", &["target", "auth_module"], move |parameters| {
         let target = parameter(parameters, "target")
@@ -75,6 +76,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
             dsn,
             limits: config::limits(&settings)?,
             policy: Some(policy.clone()),
+            lookups: lookups.clone(),
             own_path: true,
         };
         Ok(vec![config::of_server(&settings, connector)?])

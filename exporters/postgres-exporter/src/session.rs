@@ -141,7 +141,8 @@ impl Session {
             Ok::<_, tokio_postgres::Error>((facts, Server::read(&row, self.knobs.clone())?))
         };
         let (facts, server) = in_time(limit, first).await?;
-        if !server.is_monitor && !self.told {
+        // Those for the user's queries have a colleague that tells.
+        if !server.is_monitor && self.connector.own_path && !self.told {
             self.told = true;
             tracing::warn!(
                 database = self.database,

@@ -1,6 +1,6 @@
 //! The peer's flags, and a few of our own.
 
-use exporter_core::{ConfigError, Flag, Settings};
+use exporter_core::{ConfigError, Flag, Lookups, Settings};
 use std::time::Duration;
 
 use crate::connect::Access;
@@ -214,5 +214,6 @@ pub(crate) fn access(settings: &Settings) -> Result<Option<Access>, ConfigError>
         login: Login::new(settings)?,
         tls: Tls::new(settings)?,
         policy: None,
+        lookups: Lookups::default(),
     }))
 }

@@ -1,11 +1,10 @@
 //! Opening connections: address, policy, TLS, login. All within the caller's deadline.
 
-use exporter_core::Secret;
 use exporter_core::probe::TargetPolicy;
+use exporter_core::{Lookups, Secret};
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, IntoConnectionInfo as _, RedisConnectionInfo};
-use std::net::SocketAddr;
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::login::Login;
@@ -22,6 +21,7 @@ pub(crate) struct Access {
     pub(crate) tls: Tls,
     /// Set where a URL names the target: who may be asked, and who may get configured credentials.
     pub(crate) policy: Option<TargetPolicy>,
+    pub(crate) lookups: Lookups,
 }
 
 impl Access {
@@ -97,10 +97,8 @@ impl Access {
     }
 
     async fn tcp(&self, host: &str, port: u16) -> Result<(TcpStream, bool), Trouble> {
-        let addresses: Vec<SocketAddr> = lookup_host((host, port))
-            .await
-            .map_err(|_| Trouble::new(Cause::Dns, format!("no address for {host}")))?
-            .collect();
+        let addresses = self.lookups.find(host, port).await;
+        let addresses = addresses.map_err(|_| Trouble::new(Cause::Dns, format!("no address for {host}")))?;
         let mut last = Trouble::new(Cause::Dns, format!("no address for {host}"));
         for address in addresses {
             let trusted = match &self.policy {

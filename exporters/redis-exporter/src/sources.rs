@@ -1,7 +1,7 @@
 //! From settings to sources.
 
 use exporter_core::probe::{Parameters, ProbeError, ProbeSpec, TargetPolicy, parameter};
-use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Settings, SourceSpec};
+use exporter_core::{BoxedSource, Collector, ConfigError, Flag, Lookups, Settings, SourceSpec};
 
 use crate::config::{self, Config};
 use crate::connect::Access;
@@ -88,6 +88,7 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
     }
     let policy = TargetPolicy::new(settings.list("scrape.allowed-target").iter().map(String::as_str))?;
     let (login, tls) = (Login::new(settings)?, Tls::new(settings)?);
+    let lookups = Lookups::default();
     drop(Config::new(settings)?);
     let settings = settings.clone();
     Ok(vec![ProbeSpec::new("/scrape", PARAMETERS, move |given: &Parameters| {
@@ -98,8 +99,13 @@ pub(crate) fn probes(settings: &Settings) -> Result<Vec<ProbeSpec>, ConfigError>
         let mut target = Target::parse(target)?;
         // As the peer: a URL's user counts, a password has no place in it.
         target.password = None;
-        let mut access =
-            Access { target, login: login.clone(), tls: tls.clone(), policy: Some(policy.clone()) };
+        let mut access = Access {
+            target,
+            login: login.clone(),
+            tls: tls.clone(),
+            policy: Some(policy.clone()),
+            lookups: lookups.clone(),
+        };
         let mut settings = settings.clone();
         for name in PER_TARGET {
             if let Some(value) = parameter(given, name) {

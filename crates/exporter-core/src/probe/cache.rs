@@ -14,8 +14,9 @@ use crate::route::Route;
 const IDLE: Duration = Duration::from_secs(300);
 /// Targets kept at once; one more makes the longest unused leave.
 const MAX_TARGETS: usize = 1000;
-/// Probes under way at once; further ones wait their turn, within their deadline.
-const MAX_PROBES: usize = 64;
+/// Probes under way at once; further ones wait their turn, within their deadline. Those of targets that hang hold theirs
+/// for as long as a scrape takes: a rack that is down must not cost the others theirs.
+const MAX_PROBES: usize = 200;
 
 /// Why a probe is not carried out. It is the client's doing: a target that is down is data.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -120,6 +120,7 @@ pub struct Written {
 }
 
 impl Written {
+    #[inline]
     fn drop(&mut self, family: &[u8], reason: Reason, samples: usize) {
         if samples > 0 {
             let family = String::from_utf8_lossy(family).into_owned();
@@ -220,7 +221,7 @@ impl Entry {
     }
 
     fn kind(&self, pages: &[&Page]) -> Kind {
-        self.page(pages).head(self.family as usize).kind
+        self.page(pages).raw_head(self.family as usize).kind
     }
 
     fn samples(&self, pages: &[&Page]) -> usize {

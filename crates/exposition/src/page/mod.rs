@@ -245,7 +245,7 @@ impl Page {
         labels: [&dyn LabelValue; N],
         value: impl SampleValue,
     ) {
-        self.open_dynamic(family.desc(), family.suffix, name);
+        self.open_dynamic(family.desc(), family.suffix, family.hole, name);
         self.sample(family.desc().labels, &labels, value.to_f64());
     }
 

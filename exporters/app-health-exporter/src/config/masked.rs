@@ -19,6 +19,11 @@ const CONTENTS: [&str; 3] = ["body", "content", "send"];
 /// Parts of names of headers that carry secrets.
 const HEADERS: [&str; 6] = ["auth", "cookie", "token", "key", "secret", "password"];
 
+/// Whether a header of this name, in lower case, may log in somewhere.
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    HEADERS.iter().any(|part| name.contains(part))
+}
+
 pub(crate) fn mask(value: &mut Value) {
     match value {
         Value::Mapping(map) => {
@@ -43,7 +48,7 @@ fn option(key: &str, value: &mut Value) {
     {
         for (name, value) in headers.iter_mut() {
             let name = name.as_str().unwrap_or_default().to_ascii_lowercase();
-            if HEADERS.iter().any(|part| name.contains(part)) {
+            if is_secret_header(&name) {
                 *value = SECRET.into();
             } else {
                 mask(value);

@@ -3,7 +3,7 @@
 pub(crate) mod checks;
 pub(crate) mod client;
 pub(crate) mod json;
-mod masked;
+pub(crate) mod masked;
 pub(crate) mod modules;
 pub(crate) mod options;
 pub(crate) mod values;

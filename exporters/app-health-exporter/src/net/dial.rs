@@ -1,52 +1,21 @@
 //! From a name to an open connection: one address is chosen as the peer does, asked for leave, and connected.
 
+use exporter_core::Lookups;
 use exporter_core::probe::TargetPolicy;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 
-use super::{Failure, Reason, hosts};
+use super::{Failure, Reason};
 use crate::config::options::{Ip, Protocol};
-
-/// Names that are looked up at the same time. The system's resolver blocks a thread until it gives up, however long ago
-/// its probe has ended; heartbeats, reloads and files need threads too, most of all when no name server answers.
-#[derive(Clone, Debug)]
-pub(crate) struct Lookups(Arc<Semaphore>);
-
-const MAX_LOOKUPS: usize = 32;
-
-impl Default for Lookups {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_LOOKUPS)))
-    }
-}
-
-impl Lookups {
-    async fn find(&self, name: &str) -> std::io::Result<Vec<IpAddr>> {
-        let (places, name) = (self.0.clone(), name.to_owned());
-        let place = places.acquire_owned().await.map_err(std::io::Error::other)?;
-        let work = tokio::task::spawn_blocking(move || {
-            let found = (name.as_str(), 0).to_socket_addrs();
-            drop(place);
-            found.map(|found| found.map(|address| address.ip()).collect())
-        });
-        work.await.map_err(std::io::Error::other)?
-    }
-}
 
 /// The address of a host: the first of the preferred family, else, if allowed, the first of the other one.
 pub(crate) async fn resolve(lookups: &Lookups, host: &str, ip: Ip) -> Result<IpAddr, Failure> {
     let none = || Failure::new(Reason::Resolve, format!("{host} has no address"));
     let name = host.split('%').next().unwrap_or(host);
-    let mut found = host.parse().map_or_else(|_| hosts::known(name), |address| vec![address]);
-    if found.is_empty() {
-        found = lookups
-            .find(name)
-            .await
-            .map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?;
-    }
+    let found = lookups.find(name, 0).await;
+    let found = found.map_err(|error| Failure::new(Reason::Resolve, format!("{host}: {error}")))?;
+    let found: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
     let wanted = |address: &&IpAddr| address.is_ipv4() == (ip.preferred_ip_protocol == Protocol::Ip4);
     match found.iter().find(wanted) {
         Some(address) => Ok(*address),

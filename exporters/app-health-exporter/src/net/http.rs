@@ -6,8 +6,7 @@ use exporter_core::probe::TargetPolicy;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
-    USER_AGENT,
+    AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
 };
 use hyper::{Method, Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -23,6 +22,7 @@ use super::tls::{TlsCell, TlsFacts};
 use super::url::Url;
 use super::{Failure, Reason, auth};
 use crate::config::client::ClientConfig;
+use crate::config::masked::is_secret_header;
 use crate::config::options::Ip;
 use crate::context::Context;
 
@@ -120,7 +120,7 @@ pub(crate) async fn call(call: &Call<'_>, trace: &mut Trace) -> Result<Answer, F
         let same = url.is_same_origin(call.url);
         for (name, value) in credentials.iter().chain(call.headers) {
             // What was configured for one server is not shown to another one that it points to.
-            if same || !(value.is_sensitive() || name == AUTHORIZATION || name == COOKIE || name == HOST) {
+            if same || !(value.is_sensitive() || is_secret_header(name.as_str()) || name == HOST) {
                 headers.insert(name.clone(), value.clone());
             }
         }

@@ -5,7 +5,6 @@ pub(crate) mod body;
 pub(crate) mod cert;
 pub(crate) mod dial;
 pub(crate) mod failure;
-mod hosts;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod known;

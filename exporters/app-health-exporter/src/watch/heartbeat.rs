@@ -3,6 +3,7 @@
 use exporter_core::{BlockingSource, CollectError, Collector, ConfigError, Family, Scrape, Secret, Sink};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::beats::{self, Beat, Beats};
@@ -58,6 +59,8 @@ pub(super) struct Heartbeats {
     path: Option<PathBuf>,
     token: Option<Secret>,
     token_file: Option<PathBuf>,
+    /// The log says that the file cannot be read.
+    told: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -94,7 +97,8 @@ impl Heartbeats {
         }
         // It is read again for each report; one that is not there shall be known before the first.
         token_file.as_ref().map(Secret::from_file).transpose()?;
-        Ok(Self { tasks: all.collect(), path, token, token_file, inner: Mutex::default() })
+        let (told, inner) = Default::default();
+        Ok(Self { tasks: all.collect(), path, token, token_file, told, inner })
     }
 
     /// What is known, from the file at first: a configuration that is only checked touches none.
@@ -160,9 +164,15 @@ impl Heartbeats {
     fn is_allowed(&self, given: Option<&str>) -> bool {
         let expected = match (&self.token_file, &self.token) {
             (Some(path), _) => match Secret::from_file(path) {
-                Ok(token) => token,
+                Ok(token) => {
+                    self.told.store(false, Ordering::Relaxed);
+                    token
+                }
                 Err(error) => {
-                    tracing::error!(%error, "no heartbeat is taken");
+                    // Once, however many ask meanwhile.
+                    if !self.told.swap(true, Ordering::Relaxed) {
+                        tracing::error!(%error, "no heartbeat is taken");
+                    }
                     return false;
                 }
             },
@@ -261,6 +271,55 @@ mod tests {
         let checks = Checks::parse(text).unwrap();
         let error = Heartbeats::new(&checks.systems, checks.heartbeat.as_ref()).unwrap_err();
         assert!(error.to_string().contains("/nope"), "{error}");
+    }
+
+    #[test]
+    fn a_token_that_goes_is_told_once_and_when_it_goes_again() {
+        let dir = exporter_testkit::fixture::TempDir::new().unwrap();
+        let path = dir.write("token", "t\n").unwrap();
+        let text = format!(
+            "{{systems: [{{heartbeats: [{{task: nightly, interval: 1h}}]}}], heartbeat: {{token_file: '{}'}}}}",
+            path.display()
+        );
+        let checks = Checks::parse(&text).unwrap();
+        let all = Heartbeats::new(&checks.systems, checks.heartbeat.as_ref()).unwrap();
+        let lines = Lines::default();
+        let _listening = tracing::subscriber::set_default(lines.clone());
+        for expected in 1..=2 {
+            std::fs::remove_file(&path).unwrap();
+            for _ in 0..3 {
+                assert_eq!(all.receive("nightly", &[], Some("t"), 1.0), Err(Refusal::BadToken));
+            }
+            assert_eq!(lines.0.load(Ordering::Relaxed), expected);
+            dir.write("token", "t\n").unwrap();
+            assert_eq!(all.receive("nightly", &[], Some("t"), 1.0), Ok(()));
+        }
+    }
+
+    /// Counts what is logged.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl tracing::Subscriber for Lines {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
     }
 
     #[test]

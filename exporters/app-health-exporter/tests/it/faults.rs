@@ -353,7 +353,7 @@ fn credentials_stay_where_they_belong() -> Result {
         });
     })?;
     let prober = Prober::new(
-        "modules: {a: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4, basic_auth: {username: u, password: hunter2}}}}",
+        "modules: {a: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4, basic_auth: {username: u, password: hunter2}, headers: {X-Api-Key: hunter2, Cookie: hunter2, X-Plain: \"1\"}}}}",
     )?;
     let page = prober.probe(&first.address(), "a", BUDGET);
     assert_eq!(
@@ -363,7 +363,8 @@ fn credentials_stay_where_they_belong() -> Result {
         page.text
     );
     let head = heads.recv().expect("a head");
-    assert!(!head.to_lowercase().contains("authorization"), "{head}");
+    assert!(!head.to_lowercase().contains("authorization") && !head.contains("hunter2"), "{head}");
+    assert!(head.to_lowercase().contains("x-plain: 1"), "{head}");
     assert!(!page.text.contains("hunter2"));
     Ok(())
 }

@@ -53,6 +53,18 @@ fn no_secret_comes_out_anywhere() {
     .unwrap();
     let path = dir.path().display().to_string();
     dir.write("exporters.yml", config(&path)).unwrap();
+    for (file, text) in [
+        ("pg.yml", format!("auth_modules: {{a: {{type: userpass, userpass: {MARK}-bad}}}}")),
+        (
+            "modules.yml",
+            format!("modules: {{a: {{prober: http, http: {{basic_auth: {MARK}-bad, oauth2: {MARK}-bad}}}}}}"),
+        ),
+        ("checks.yml", format!("systems: [{{name: a, checks: [{MARK}-bad]}}]")),
+        ("s3.yml", format!("endpoints: [{{name: a, secret_access_key: [{MARK}-bad]}}]")),
+        ("s3-2.yml", format!("endpoints: {MARK}-bad")),
+    ] {
+        dir.write(file, text).unwrap();
+    }
     let port = ports::free().unwrap();
     let mut process = Process::spawn(
         command()
@@ -103,6 +115,16 @@ fn no_secret_comes_out_anywhere() {
         format!("exporters: {{postgres: [{{dsn: 'host=a password={MARK}-bad port=x'}}]}}"),
         format!("exporters: {{redis: [{{redis.addr: 'http://u:{MARK}-bad@h'}}]}}"),
         format!("exporters: {{redis: [{{redis.addr: 'redis://u:{MARK}-bad@h:notaport'}}]}}"),
+        // Where something else is to stand.
+        format!("exporters: {{postgres: ['postgresql://u:{MARK}-bad@h/db']}}"),
+        format!("exporters: {{redis: {MARK}-bad}}"),
+        format!("exporters: {{redis: [{{labels: {MARK}-bad}}]}}"),
+        format!("{MARK}-bad"),
+        format!("exporters: {{postgres: [{{config.file: {path}/pg.yml}}]}}"),
+        format!("exporters: {{app-health: [{{config.file: {path}/modules.yml}}]}}"),
+        format!("exporters: {{app-health: [{{checks.file: {path}/checks.yml}}]}}"),
+        format!("exporters: {{s3: [{{targets.file: {path}/s3.yml}}]}}"),
+        format!("exporters: {{s3: [{{targets.file: {path}/s3-2.yml}}]}}"),
     ] {
         dir.write("exporters.yml", &bad).unwrap();
         let answer = http::post(&format!("http://{address}/-/reload"), &headers, b"").unwrap();

@@ -103,7 +103,8 @@ impl Queries {
                     )));
                 };
                 if let Err(why) = result {
-                    failed.push(format!("{}: {why}", self.queries[query].name));
+                    let elsewhere = if at > 0 { format!("database {database}: ") } else { String::new() };
+                    failed.push(format!("{elsewhere}{}: {why}", self.queries[query].name));
                 }
                 sink.commit();
             }

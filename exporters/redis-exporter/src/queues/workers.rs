@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::connect::Access;
 use crate::families::families;
@@ -33,6 +34,9 @@ const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 const PAUSE: Duration = Duration::from_secs(1);
 /// A connect that takes longer is given up.
 const CONNECT: Duration = Duration::from_secs(10);
+/// After so many times the silence of a worker that is down, the connection may be what is dead: a broker that vanished
+/// says no goodbye, and who only listens never finds out.
+const SILENCES: u32 = 4;
 
 /// How workers are listened to.
 #[derive(Clone, Debug)]
@@ -104,8 +108,8 @@ impl Source for Workers {
         Box::pin(async move {
             // Listening begins with the first scrape: who is not watched does not watch.
             if self.listener.as_ref().is_none_or(JoinHandle::is_finished) {
-                let (access, channel) = (self.access.clone(), self.config.channel.clone());
-                self.listener = Some(tokio::spawn(listen(access, channel, self.state.clone())));
+                let listening = listen(self.access.clone(), self.config.clone(), self.state.clone());
+                self.listener = Some(tokio::spawn(listening));
             }
             let mut state = lock(&self.state);
             state.workers.retain(|_, beat| beat.heard.elapsed() < FORGOTTEN);
@@ -137,24 +141,33 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// Listens for ever; ended with its source.
-async fn listen(access: Access, channel: String, state: Arc<Mutex<State>>) {
+async fn listen(access: Access, config: Config, state: Arc<Mutex<State>>) {
+    let patience = (config.silence * SILENCES).max(PAUSE);
     loop {
-        let subscribed = tokio::time::timeout(CONNECT, access.subscribe(&channel)).await;
+        let subscribed = timeout(CONNECT, access.subscribe(&config.channel)).await;
         match subscribed.unwrap_or_else(|_| Err(Trouble::timeout("subscribing"))) {
             Ok(subscription) => {
                 lock(&state).is_listening = true;
                 let mut messages = subscription.into_on_message();
-                while let Some(message) = messages.next().await {
+                let ended = loop {
+                    let message = match timeout(patience, messages.next()).await {
+                        Ok(Some(message)) => message,
+                        Ok(None) => break Some(Trouble::timeout("waiting for messages")),
+                        Err(_) => break None,
+                    };
                     if let Some((host, beat)) = heard(message.get_payload_bytes()) {
                         let mut state = lock(&state);
                         if state.workers.contains_key(&host) || state.workers.len() < MOST {
                             state.workers.insert(host, beat);
                         }
                     }
-                }
+                };
                 let mut state = lock(&state);
                 state.is_listening = false;
-                state.trouble = Some(Trouble::timeout("waiting for messages"));
+                state.trouble = ended;
+                if state.trouble.is_none() {
+                    continue;
+                }
             }
             Err(trouble) => lock(&state).trouble = Some(trouble),
         }

@@ -3,7 +3,11 @@
 use exporter_testkit::fixture::{self, TempDir};
 use exporter_testkit::process::Process;
 use exporter_testkit::{Error, Result, tools, wait};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::support::{Ours, REDIS_7, Redis, VALKEY, run};
@@ -177,5 +181,75 @@ fn a_real_celery() -> Result {
         if value == Some(0.0) { Ok(()) } else { Err(Error::new(format!("{value:?}"))) }
     })?;
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+    Ok(())
+}
+
+/// A way to a server on which everything may be lost at once, with nobody being told.
+struct Wire {
+    address: String,
+    cut: Arc<AtomicBool>,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Wire {
+    fn to(server: &Redis) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let wire =
+            Self { address: listener.local_addr()?.to_string(), cut: Arc::default(), opened: Arc::default() };
+        let (server, opened, cut) = (server.port.address(), wire.opened.clone(), wire.cut.clone());
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(std::result::Result::ok) {
+                opened.fetch_add(1, Ordering::SeqCst);
+                let Ok(far) = TcpStream::connect(&server) else { return };
+                // What is cut later is cut for those who are there.
+                let own = Arc::new(AtomicBool::new(false));
+                let (a, b) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                for (from, to) in [(near, far), (b, a)] {
+                    let (cut, own) = (cut.clone(), own.clone());
+                    std::thread::spawn(move || carry(from, to, &cut, &own));
+                }
+            }
+        });
+        Ok(wire)
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool, own: &AtomicBool) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        own.fetch_or(cut.load(Ordering::SeqCst), Ordering::SeqCst);
+        if !own.load(Ordering::SeqCst) && to.write_all(&bytes[..length]).is_err() {
+            return;
+        }
+    }
+}
+
+/// The broker's machine loses its power and comes back: nobody closes the connection, and who only listens never writes.
+#[test]
+fn workers_are_heard_again_when_the_connection_was_lost_in_silence() -> Result {
+    let server = Redis::start(VALKEY, &[])?;
+    let wire = Wire::to(&server)?;
+    let ours = Ours::new(&[
+        ("redis.addr", &wire.address),
+        ("celery.workers", "true"),
+        ("celery.worker-silence", "500ms"),
+    ]);
+    let mut client = server.client();
+    let beat = r#"{"body":"{\"type\":\"worker-heartbeat\",\"hostname\":\"celery@north\",\"active\":1}","properties":{}}"#;
+    let mut hear = |expected: f64| {
+        wait::until("the worker's state", wait::LONG, || {
+            let publish =
+                redis::cmd("PUBLISH").arg("/0.celeryev/worker.heartbeat").arg(beat).exec(&mut client);
+            publish.map_err(|error| Error::new(error.to_string()))?;
+            let value = ours.page().value("celery_worker_up{hostname=\"north\"}");
+            if value == Some(expected) { Ok(()) } else { Err(Error::new(format!("{value:?}"))) }
+        })
+    };
+    hear(1.0)?;
+    wire.cut.store(true, Ordering::SeqCst);
+    hear(0.0)?;
+    wire.cut.store(false, Ordering::SeqCst);
+    hear(1.0)?;
+    assert!(wire.opened.load(Ordering::SeqCst) >= 3);
     Ok(())
 }
