@@ -112,6 +112,8 @@ impl<const N: usize> Family<N> {
 pub struct Dynamic<const N: usize> {
     pub(crate) desc: Desc,
     pub(crate) suffix: &'static str,
+    /// Where the name goes in the help text.
+    pub(crate) hole: Option<usize>,
 }
 
 impl<const N: usize> Dynamic<N> {
@@ -126,7 +128,7 @@ impl<const N: usize> Dynamic<N> {
         labels: &'static [&'static str; N],
     ) -> Self {
         check_declaration(kind, prefix, labels);
-        Self { desc: Desc { name: prefix, kind, help, labels }, suffix: "" }
+        Self { desc: Desc { name: prefix, kind, help, labels }, suffix: "", hole: hole(help.as_bytes()) }
     }
 
     /// The same with an ending.
@@ -144,6 +146,18 @@ impl<const N: usize> Dynamic<N> {
     pub const fn desc(&self) -> &Desc {
         &self.desc
     }
+}
+
+/// Where `{}` is.
+const fn hole(help: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at + 1 < help.len() {
+        if help[at] == b'{' && help[at + 1] == b'}' {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 const fn check_declaration(kind: Kind, name: &str, labels: &[&str]) {

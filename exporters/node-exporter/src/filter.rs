@@ -1,6 +1,7 @@
 //! Which devices, mounts and fields are reported: the peer's pairs of include and exclude flags.
 
 use exporter_core::{ConfigError, Regex, Settings};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// Verdicts that are remembered. Names come from the kernel and are few; the limit only keeps a host that makes and
@@ -14,7 +15,7 @@ const MAX_REMEMBERED: usize = 4096;
 pub(crate) struct Filter {
     include: Option<Regex>,
     exclude: Option<Regex>,
-    verdicts: HashMap<Box<[u8]>, bool>,
+    verdicts: HashMap<Box<[u8]>, bool, RandomState>,
 }
 
 impl Filter {
@@ -33,7 +34,7 @@ impl Filter {
         }
         let include = settings.regex(include)?;
         let exclude = if include.is_some() { None } else { settings.regex(exclude)? };
-        Ok(Self { include, exclude, verdicts: HashMap::new() })
+        Ok(Self { include, exclude, verdicts: HashMap::default() })
     }
 
     /// The same for flags that had other names, include and exclude, which the peer still takes.
@@ -62,7 +63,7 @@ impl Filter {
 
     /// Everything.
     pub(crate) fn all() -> Self {
-        Self { include: None, exclude: None, verdicts: HashMap::new() }
+        Self { include: None, exclude: None, verdicts: HashMap::default() }
     }
 
     /// The filter of two flags that hold together, whether one or both are given.
@@ -73,7 +74,7 @@ impl Filter {
         Ok(Self {
             include: settings.regex(include)?,
             exclude: settings.regex(exclude)?,
-            verdicts: HashMap::new(),
+            verdicts: HashMap::default(),
         })
     }
 
@@ -82,7 +83,7 @@ impl Filter {
     /// # Errors
     /// A bad expression.
     pub(crate) fn including(settings: &Settings, flag: &str) -> Result<Self, ConfigError> {
-        Ok(Self { include: settings.regex(flag)?, exclude: None, verdicts: HashMap::new() })
+        Ok(Self { include: settings.regex(flag)?, exclude: None, verdicts: HashMap::default() })
     }
 
     /// The filter of one flag that names what is not wanted.
@@ -90,7 +91,7 @@ impl Filter {
     /// # Errors
     /// A bad expression.
     pub(crate) fn excluding(settings: &Settings, flag: &str) -> Result<Self, ConfigError> {
-        Ok(Self { include: None, exclude: settings.regex(flag)?, verdicts: HashMap::new() })
+        Ok(Self { include: None, exclude: settings.regex(flag)?, verdicts: HashMap::default() })
     }
 
     /// Whether this name is reported.

@@ -26,12 +26,32 @@ impl Malformed {
 /// The lines, without their ends; no empty line at the end.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
-    text.split(|&byte| byte == b'\n').filter(move |_| !text.is_empty())
+    let mut rest = (!text.is_empty()).then_some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 /// The fields of a line, separated by blanks.
 pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|field| !field.is_empty())
+}
+
+/// Calls `each` with the names and numbers of lines like `pgpgin 1`, of which there is at least one.
+pub(crate) fn counts(text: &[u8], mut each: impl FnMut(&[u8], u64)) -> Result<(), Malformed> {
+    const MISSING: Malformed = Malformed::new("lines like `pgpgin 1`");
+    if text.is_empty() {
+        return Err(MISSING);
+    }
+    for line in lines(text) {
+        let mut parts = fields(line);
+        let name = parts.next().ok_or(MISSING)?;
+        each(name, parts.next().and_then(integer).ok_or(MISSING)?);
+    }
+    Ok(())
 }
 
 /// A text without blanks and line ends around it.
@@ -139,7 +159,19 @@ mod tests {
     fn lines_and_fields() {
         assert_eq!(lines(b"").count(), 0);
         assert_eq!(lines(b"a\nb\n").count(), 2);
+        assert_eq!(lines(b"a\n\nb").collect::<Vec<_>>(), [b"a".as_slice(), b"", b"b"]);
+        assert_eq!(lines(b"\n\n").collect::<Vec<_>>(), [b"", b""]);
         assert_eq!(fields(b"  a \tb ").collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        let mut all = Vec::new();
+        counts(b"pgpgin 12\noom_kill 0\n", |name, value| all.push((name.to_vec(), value))).unwrap();
+        assert_eq!(all, [(b"pgpgin".to_vec(), 12), (b"oom_kill".to_vec(), 0)]);
+        for bad in ["", "pgpgin", "pgpgin x\n", "pgpgin 1\npgp"] {
+            assert!(counts(bad.as_bytes(), |_, _| {}).is_err(), "{bad}");
+        }
     }
 
     #[test]

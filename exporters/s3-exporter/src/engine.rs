@@ -1,6 +1,7 @@
 //! Where all work is done: a thread and a runtime of its own, so that no page waits for a listing.
 
 use exporter_core::ConfigError;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -76,7 +77,7 @@ impl Engine {
             .map(|one| Endpoint::new(one).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let at = |name: &str| position(&config.endpoints, name).map(|at| endpoints[at].clone());
-        let instance = instance();
+        let instance = instance(&config.path);
         let mut probers = Vec::new();
         for probe in &config.probes {
             let replica = probe.replica.as_ref().map(|replica| at(&replica.endpoint)).transpose();
@@ -253,10 +254,14 @@ async fn keep_settings(settings: Arc<BucketSettings>) {
     }
 }
 
-/// This machine's name, as part of a key.
-fn instance() -> String {
+/// This machine's name and what tells exporters on it apart, as part of a key: two that write one object would call each
+/// other's bytes damage. It is the same after a restart.
+fn instance(path: &str) -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain: String =
         name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).collect();
-    if plain.is_empty() { "exporter".to_owned() } else { plain }
+    let name = if plain.is_empty() { "exporter" } else { &plain };
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    format!("{name}-{:08x}", hasher.finish() as u32)
 }

@@ -49,6 +49,17 @@ impl<'a> Bits<'a> {
         self.count %= 8;
     }
 
+    /// So many bits of these bytes, which have zeros behind them.
+    pub(super) fn put_all(&mut self, bytes: &[u8], count: usize) {
+        let (words, rest) = bytes.split_at(count / 32 * 4);
+        for word in words.as_chunks::<4>().0 {
+            self.put(u64::from(u32::from_le_bytes(*word)), 32);
+        }
+        let last = rest.iter().take(count.div_ceil(8) - words.len()).enumerate();
+        let last = last.fold(0, |word, (index, byte)| word | u64::from(*byte) << (8 * index));
+        self.put(last, (count % 32) as u32);
+    }
+
     /// Fills the last byte up with zeros; how many bits were put in all.
     pub(super) fn end(self) -> usize {
         // What is held was written with the bits before it.

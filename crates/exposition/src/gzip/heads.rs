@@ -76,7 +76,7 @@ impl Heads {
         let text = head.text.start as usize;
         for part in &self.parts[parts] {
             match *part {
-                Part::Bits { begin, count } => put_bits(&self.coded[begin as usize..], count as usize, bits),
+                Part::Bits { begin, count } => bits.put_all(&self.coded[begin as usize..], count as usize),
                 Part::Repeat { here, other, there, length } => {
                     let (other, here, length) =
                         (&self.known[other as usize], usize::from(here), usize::from(length));
@@ -182,14 +182,4 @@ impl Heads {
             self.coded.extend_from_slice(run);
         }
     }
-}
-
-fn put_bits(bytes: &[u8], count: usize, bits: &mut Bits<'_>) {
-    let (words, rest) = bytes.split_at(count / 32 * 4);
-    for word in words.as_chunks::<4>().0 {
-        bits.put(u64::from(u32::from_le_bytes(*word)), 32);
-    }
-    let last = rest.iter().take(count.div_ceil(8) - words.len()).enumerate();
-    let last = last.fold(0, |word, (index, byte)| word | u64::from(*byte) << (8 * index));
-    bits.put(last, (count % 32) as u32);
 }

@@ -20,6 +20,9 @@ pub(super) struct Tables {
     /// Symbol and its extra bits in one, for each length from the shortest on.
     lengths: Box<[(u32, u8); LONGEST - SHORTEST + 1]>,
     distances: [Code; lengths::DISTANCES.len()],
+    /// What a page begins with.
+    header: Vec<u8>,
+    header_bits: usize,
 }
 
 impl Tables {
@@ -31,12 +34,17 @@ impl Tables {
             let code = literals[symbol];
             *entry = (u32::from(code.bits) | extra << code.count, code.count + extra_count);
         }
-        Self { literals, lengths, distances: code::from_lengths(&lengths::DISTANCES) }
+        let mut header = Vec::new();
+        let mut bits = Bits::new(&mut header);
+        header::put(&mut bits);
+        let header_bits = bits.end();
+        header.shrink_to_fit();
+        Self { literals, lengths, distances: code::from_lengths(&lengths::DISTANCES), header, header_bits }
     }
 
     /// The head of the one block there is, with its code.
     pub(super) fn begin(&self, bits: &mut Bits<'_>) {
-        header::put(bits);
+        bits.put_all(&self.header, self.header_bits);
     }
 
     /// Puts what a token stands for; `text` begins with it.

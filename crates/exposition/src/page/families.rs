@@ -18,7 +18,13 @@ impl Page {
         }
     }
 
-    pub(super) fn open_dynamic(&mut self, desc: &'static Desc, suffix: &str, name: &[u8]) {
+    pub(super) fn open_dynamic(
+        &mut self,
+        desc: &'static Desc,
+        suffix: &str,
+        hole: Option<usize>,
+        name: &[u8],
+    ) {
         let start = self.text.len();
         self.text.extend_from_slice(desc.name.as_bytes());
         self.text.extend(name.iter().map(|&byte| {
@@ -27,14 +33,15 @@ impl Page {
         self.text.extend_from_slice(suffix.as_bytes());
         let Some((unknown, whole)) = self.find_written(start, desc.kind, Some(desc)) else { return };
         let help = self.text.len();
-        match desc.help.split_once("{}") {
-            Some((before, after)) => {
-                self.text.extend_from_slice(before.as_bytes());
-                self.text.extend_from_slice(String::from_utf8_lossy(name).as_bytes());
-                self.text.extend_from_slice(after.as_bytes());
-            }
-            None => self.text.extend_from_slice(desc.help.as_bytes()),
+        let text = desc.help.as_bytes();
+        let (before, after) = hole.map_or((text, &text[..0]), |at| (&text[..at], &text[at + 2..]));
+        self.text.extend_from_slice(before);
+        if hole.is_some() && name.is_ascii() {
+            self.text.extend_from_slice(name);
+        } else if hole.is_some() {
+            self.text.extend_from_slice(String::from_utf8_lossy(name).as_bytes());
         }
+        self.text.extend_from_slice(after);
         let help = self.span_from(help);
         let family = FamilyRef::Named { name: whole, help, kind: desc.kind, dynamic: Some(desc) };
         self.add(unknown, family, start);

@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<Watching>,
     pub(crate) probes: Vec<Probe>,
     pub(crate) state: Option<PathBuf>,
+    /// The file that all this comes from; empty without one.
+    pub(crate) path: String,
 }
 
 /// A target with its place.
@@ -90,6 +92,15 @@ impl Credentials {
 
 impl Probe {
     fn check(&self) -> Result<(), String> {
+        if self.access.is_none()
+            && self.roundtrip.is_none()
+            && self.throughput.is_none()
+            && self.replica.is_none()
+        {
+            return Err(
+                "it checks nothing: give it access: {}, roundtrip: {}, throughput: {} or replica".to_owned()
+            );
+        }
         for (check, size) in [("roundtrip", &self.roundtrip), ("throughput", &self.throughput)] {
             let size = size.as_ref().and_then(|config| config.size).unwrap_or_default();
             if size.0 > MAX_OBJECT {
@@ -141,7 +152,7 @@ impl Config {
                 place(&replica.endpoint).map_err(failed)?;
             }
         }
-        Ok(Self { endpoints, targets, probes: file.probes, state })
+        Ok(Self { endpoints, targets, probes: file.probes, state, path: path.to_owned() })
     }
 }
 
@@ -173,7 +184,7 @@ fn endpoints(mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, String> {
         if let Some(watch) = discovered {
             has_cloudwatch(endpoint, watch)?;
             // As each bucket that is found will be.
-            let (bucket, prefix) = ("of any bucket".to_owned(), String::new());
+            let (bucket, prefix) = ("any".to_owned(), String::new());
             let target = Target { endpoint: name.clone(), bucket, prefix, watch: watch.clone() };
             watching(0, target).map_err(|why| format!("endpoint {name}: discover: {why}"))?;
         }
@@ -209,8 +220,10 @@ pub(crate) fn position(endpoints: &[Endpoint], name: &str) -> Result<usize, Stri
 pub(crate) fn watching(endpoint: usize, target: Target) -> Result<Watching, String> {
     let Target { bucket, prefix, mut watch, .. } = target;
     let failed = |why: &str| Err(format!("target {bucket}: {why}"));
-    if bucket.is_empty() {
-        return failed("bucket: write its name");
+    // An access point's name has a slash.
+    let is_odd = |c: char| c == '/' && !bucket.starts_with("arn:") || c.is_whitespace();
+    if bucket.is_empty() || bucket.contains(is_odd) {
+        return failed("bucket: write its name, without blanks and slashes; what is below it is its prefix");
     }
     if watch.interval.0 < std::time::Duration::from_millis(50) {
         return failed("interval: not below 50ms");

@@ -188,7 +188,13 @@ fn mistakes_in_the_file_are_named() {
             "endpoints: [{credentials: {access_key_id: a, secret_access_key_file: /nowhere}}]",
             "secret_access_key_file: reading secret /nowhere",
         ),
-        ("endpoints: [{credentials: {access_key_id: a, secret_access_key_file: /dev/null}}]", "is empty"),
+        (
+            "endpoints: [{credentials: {access_key_id: a, secret_access_key_file: /dev/null}}]",
+            "no regular file",
+        ),
+        ("targets: [{bucket: b/logs}]", "without blanks and slashes"),
+        ("probes: [{bucket: b}]", "checks nothing"),
+        ("probes: [{bucket: b, access: }]", "checks nothing"),
         (
             "endpoints: [{credentials: {session_token_file: /nowhere}}]",
             "session_token_file: give access_key_id",

@@ -128,6 +128,21 @@ fn what_is_written_is_read_compared_and_removed() {
     });
 }
 
+#[test]
+fn two_exporters_of_a_machine_write_two_objects() {
+    let server = FakeS3::start().unwrap();
+    server.put("b", "x", 1, 1.0);
+    let file = "probes: [{bucket: b, roundtrip: {interval: 1h}}]";
+    for _ in 0..2 {
+        Ours::with_file(&server, file)
+            .page_with(&[("s3_probe_success{bucket=\"b\",check=\"roundtrip\"}", 1.0)]);
+    }
+    let state = server.state();
+    let written: std::collections::BTreeSet<_> =
+        state.requests.iter().filter(|request| request.starts_with("PutObject")).collect();
+    assert_eq!(written.len(), 2, "{written:?}");
+}
+
 /// A deadline that fits all requests would call each slow line an outage.
 #[test]
 fn a_large_object_may_take_longer() {

@@ -3,7 +3,7 @@
 use exporter_core::{CollectError, Sink};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,7 @@ const UNSETTLED: u32 = 2;
 /// carrier, maybe that of another interface, on which this one stands.
 #[derive(Default)]
 struct Speeds {
+    hasher: foldhash::fast::RandomState,
     /// Of all interfaces' states.
     hash: u64,
     since: Option<Instant>,
@@ -67,7 +68,7 @@ struct Speeds {
 
 impl Speeds {
     fn are_due(&mut self, links: &[Link]) -> bool {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = self.hasher.build_hasher();
         for link in links {
             (&link.name, &link.address, link.index, link.master).hash(&mut hasher);
             (link.flags, link.carrier, link.carrier_changes, &link.operstate).hash(&mut hasher);
