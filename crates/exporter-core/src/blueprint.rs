@@ -10,6 +10,7 @@ use crate::http::{Instance, listen};
 use crate::plan::AllInOne;
 use crate::probe::Probes;
 use crate::registry::Registry;
+use crate::source::Collector;
 
 /// An instance that is to be.
 #[derive(Clone, Debug)]
@@ -79,7 +80,12 @@ impl Blueprint {
     fn try_build(&self, fingerprint: Vec<String>) -> Result<Instance, ConfigError> {
         let exporter = self.exporter;
         let settings = self.settings.anew();
-        let registry = Registry::new(exporter.namespace, (exporter.sources)(&settings)?)?;
+        let mut sources = (exporter.sources)(&settings)?;
+        let declared = (exporter.collectors)();
+        // Whatever the exporter does about its flags: what is switched off does not run.
+        let is_off = |own: &Collector| declared.iter().any(|c| c.name == own.name) && !settings.enabled(own);
+        sources.retain_mut(|source| source.keep_only(|collector| !is_off(collector)));
+        let registry = Registry::new(exporter.namespace, sources)?.named(&self.name);
         let probes = (exporter.probes)(&settings)?;
         let probes = probes.into_iter().map(|spec| Probes::new(exporter.namespace, spec)).collect();
         Ok(Instance::new(exporter, self.name.clone(), self.path.clone(), registry)

@@ -65,6 +65,11 @@ impl<'a> Lines<'a> {
         out.push(b'\n');
     }
 
+    /// What was written may be gone.
+    pub(crate) fn settled(&mut self) {
+        self.before_bound = None;
+    }
+
     fn name(&self, part: Part, out: &mut Vec<u8>) {
         out.extend_from_slice(self.name);
         if part != Part::Plain {

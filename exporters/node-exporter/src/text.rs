@@ -40,6 +40,20 @@ pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|field| !field.is_empty())
 }
 
+/// Calls `each` with the names and numbers of lines like `pgpgin 1`, of which there is at least one.
+pub(crate) fn counts(text: &[u8], mut each: impl FnMut(&[u8], u64)) -> Result<(), Malformed> {
+    const MISSING: Malformed = Malformed::new("lines like `pgpgin 1`");
+    if text.is_empty() {
+        return Err(MISSING);
+    }
+    for line in lines(text) {
+        let mut parts = fields(line);
+        let name = parts.next().ok_or(MISSING)?;
+        each(name, parts.next().and_then(integer).ok_or(MISSING)?);
+    }
+    Ok(())
+}
+
 /// A text without blanks and line ends around it.
 pub(crate) fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
@@ -148,6 +162,16 @@ mod tests {
         assert_eq!(lines(b"a\n\nb").collect::<Vec<_>>(), [b"a".as_slice(), b"", b"b"]);
         assert_eq!(lines(b"\n\n").collect::<Vec<_>>(), [b"", b""]);
         assert_eq!(fields(b"  a \tb ").collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        let mut all = Vec::new();
+        counts(b"pgpgin 12\noom_kill 0\n", |name, value| all.push((name.to_vec(), value))).unwrap();
+        assert_eq!(all, [(b"pgpgin".to_vec(), 12), (b"oom_kill".to_vec(), 0)]);
+        for bad in ["", "pgpgin", "pgpgin x\n", "pgpgin 1\npgp"] {
+            assert!(counts(bad.as_bytes(), |_, _| {}).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Parameters, ProbeSpec};
 use crate::exporter::ConfigError;
-use crate::registry::Registry;
+use crate::registry::{Registry, Threads, caught};
 use crate::route::Route;
 
 /// A target nobody asks for is let go after this, with its connections.
@@ -51,6 +51,7 @@ pub struct Probes {
     namespace: &'static str,
     targets: Mutex<BTreeMap<Vec<Option<String>>, Target>>,
     places: Semaphore,
+    threads: Arc<Threads>,
 }
 
 #[derive(Debug)]
@@ -93,7 +94,13 @@ impl Target {
 impl Probes {
     /// No targets yet.
     pub fn new(namespace: &'static str, spec: ProbeSpec) -> Self {
-        Self { spec, namespace, targets: Mutex::default(), places: Semaphore::new(MAX_PROBES) }
+        Self {
+            spec,
+            namespace,
+            targets: Mutex::default(),
+            places: Semaphore::new(MAX_PROBES),
+            threads: Threads::of_probes(),
+        }
     }
 
     /// Where probes are asked for.
@@ -137,9 +144,13 @@ impl Probes {
         if let Some(registry) = targets.get_mut(&key).and_then(|target| target.used(now)) {
             return Ok(registry);
         }
-        let known: Vec<_> =
-            given.iter().filter(|(name, _)| self.spec.parameters.contains(&name.as_str())).cloned().collect();
-        let registry = Arc::new(Registry::new(self.namespace, (self.spec.make)(&known)?)?);
+        // Of what stands twice the first counts, as in Go, here and in the key.
+        let known: Vec<_> = std::iter::zip(self.spec.parameters, &key)
+            .filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)))
+            .collect();
+        let sources = caught(|| (self.spec.make)(&known))
+            .unwrap_or_else(|panic| Err(ConfigError::new(format!("the probe panicked: {panic}")).into()))?;
+        let registry = Arc::new(Registry::of_target(self.namespace, sources, &self.threads)?);
         if targets.len() >= MAX_TARGETS
             && let Some(oldest) =
                 targets.iter().min_by_key(|(_, target)| target.last_use()).map(|(key, _)| key.clone())
@@ -169,7 +180,11 @@ impl Probes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Filter;
+    use crate::source::{BlockingSource, BoxedSource, CollectError, Collector, Scrape, Sink, SourceSpec};
+    use std::sync::Condvar;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::task::JoinSet;
 
     fn probes() -> (Probes, Arc<AtomicUsize>) {
         let (spec, made) = spec();
@@ -207,6 +222,30 @@ mod tests {
     }
 
     #[test]
+    fn of_a_parameter_that_stands_twice_the_first_counts() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let spec = ProbeSpec::new("/probe", &["target"], {
+            let seen = seen.clone();
+            move |parameters| {
+                seen.lock().unwrap().push(parameters.to_vec());
+                Ok(Vec::new())
+            }
+        });
+        let probes = Probes::new("test", spec);
+        let first = target(&probes, &[("target", "a"), ("target", "b")]).unwrap();
+        assert!(Arc::ptr_eq(&first, &target(&probes, &[("target", "a")]).unwrap()));
+        assert_eq!(*seen.lock().unwrap(), [[("target".to_owned(), "a".to_owned())]]);
+    }
+
+    #[test]
+    fn a_probe_that_panics_is_an_answer() {
+        let probes = Probes::new("test", ProbeSpec::new("/probe", &["target"], |_| panic!("on purpose")));
+        let error = target(&probes, &[("target", "a")]).unwrap_err();
+        assert!(matches!(&error, ProbeError::BadRequest(why) if why.contains("on purpose")), "{error:?}");
+        assert!(probes.is_empty());
+    }
+
+    #[test]
     fn a_fleeting_target_is_shared_and_let_go() {
         let (spec, made) = spec();
         let probes = Probes::new("test", spec.fleeting());
@@ -216,6 +255,56 @@ mod tests {
         target(&probes, &[("target", "b")]).unwrap();
         target(&probes, &[("target", "a")]).unwrap();
         assert_eq!((made.load(Ordering::SeqCst), probes.len()), (3, 1));
+    }
+
+    struct Hangs(Arc<(Mutex<bool>, Condvar)>);
+
+    impl BlockingSource for Hangs {
+        fn collect(&mut self, _: &Scrape, _: &mut Sink) -> Result<(), CollectError> {
+            let (open, changed) = &*self.0;
+            drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn threads_of_all_targets_are_bounded_and_go_when_nobody_asks() {
+        static ASKED: Collector = Collector { name: "asked", enabled: true, families: &[], dynamic: &[] };
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let spec = ProbeSpec::new("/probe", &["target"], {
+            let gate = gate.clone();
+            move |_| {
+                let gate = gate.clone();
+                Ok(vec![SourceSpec::new([&ASKED], move || Ok(BoxedSource::blocking(Hangs(gate.clone()))))])
+            }
+        });
+        let probes = Probes::new("test", spec);
+        let registries: Vec<_> =
+            (0..200).map(|n| target(&probes, &[("target", &n.to_string())]).unwrap()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let served = |budget| {
+            let deadline = Instant::now() + Duration::from_millis(budget);
+            runtime.block_on(async {
+                let asked: JoinSet<bool> = registries
+                    .iter()
+                    .cloned()
+                    .map(|registry| async move {
+                        registry.collect(&Filter::default(), deadline).await.runs().is_some()
+                    })
+                    .collect();
+                asked.join_all().await.into_iter().filter(|served| *served).count()
+            })
+        };
+        assert_eq!((served(300), probes.threads.running()), (0, 128));
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        // Those that waited get their turn.
+        assert_eq!(served(10_000), 200);
+        let end = Instant::now() + Duration::from_secs(30);
+        while probes.threads.running() > 0 {
+            assert!(Instant::now() < end, "{} threads stay", probes.threads.running());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::worker::Worker;
 
 /// How often a pass is looked after while it runs.
 const LOOK: Duration = Duration::from_millis(250);
+/// Passes are this far apart at least.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The tasks that start passes; they end when this is dropped.
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ impl Drop for Background {
 }
 
 async fn passes(slot: Weak<Slot>, worker: Arc<Worker>, interval: Duration) {
+    // A clock cannot tick at nought.
+    let interval = interval.max(SHORTEST);
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

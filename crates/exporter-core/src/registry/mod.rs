@@ -28,6 +28,7 @@ use crate::source::{Collector, Part, SourceSpec};
 use background::Background;
 use slot::{Joined, Slot};
 use status::{Names, Statuses};
+pub(crate) use worker::Threads;
 use worker::Worker;
 
 /// How often those who wait look for a stalled worker.
@@ -71,7 +72,38 @@ impl Registry {
     ///
     /// # Errors
     /// The first source that cannot be made, with the reason; or a collector that two sources claim to fill.
-    pub fn new(namespace: &'static str, mut specs: Vec<SourceSpec>) -> Result<Self, ConfigError> {
+    pub fn new(namespace: &'static str, specs: Vec<SourceSpec>) -> Result<Self, ConfigError> {
+        Self::with_threads(namespace, specs, Threads::of_an_instance())
+    }
+
+    /// The same for a probe's target. Those who ask see what is wrong with it, so the log does not say so.
+    pub(crate) fn of_target(
+        namespace: &'static str,
+        specs: Vec<SourceSpec>,
+        threads: &Arc<Threads>,
+    ) -> Result<Self, ConfigError> {
+        if let Some(spec) = specs.iter().find(|spec| spec.background.is_some()) {
+            return Err(ConfigError::new(format!(
+                "{spec:?} runs in the background, which a probe's source cannot"
+            )));
+        }
+        let mut registry = Self::with_threads(namespace, specs, threads.clone())?;
+        registry.statuses = Mutex::new(Statuses::quiet());
+        Ok(registry)
+    }
+
+    /// Its instance's name, for the log.
+    #[must_use]
+    pub(crate) fn named(mut self, instance: &str) -> Self {
+        self.statuses = Mutex::new(Statuses::of(instance));
+        self
+    }
+
+    fn with_threads(
+        namespace: &'static str,
+        mut specs: Vec<SourceSpec>,
+        threads: Arc<Threads>,
+    ) -> Result<Self, ConfigError> {
         let routes = specs.iter_mut().flat_map(|spec| std::mem::take(&mut spec.routes)).collect();
         let progress = Arc::new(Notify::new());
         let slots =
@@ -86,7 +118,7 @@ impl Registry {
             names: Names::new(namespace),
             own_page: Mutex::default(),
             slots,
-            worker: Arc::new(Worker::new(progress.clone())),
+            worker: Arc::new(Worker::new(progress.clone(), threads)),
             progress,
             statuses: Mutex::default(),
             dropped: Mutex::default(),
@@ -188,7 +220,7 @@ impl Drop for Registry {
 }
 
 /// Runs `call`; a panic becomes its message. What the call was working on must not be used again then.
-fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())

@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use exposition::{LabelValue, Labels};
 
 use super::worker::Job;
+use crate::exporter::ConfigError;
 use crate::source::{
     BoxedSource, CollectError, Collector, Outcome, Part, Run, Scrape, Sink, Source, SourceSpec,
 };
@@ -87,11 +88,8 @@ impl Joined {
 }
 
 impl Slot {
-    pub(crate) fn new(
-        spec: SourceSpec,
-        progress: Arc<Notify>,
-    ) -> Result<Arc<Self>, crate::exporter::ConfigError> {
-        let state = Self::idle(&spec, (spec.make)()?);
+    pub(crate) fn new(spec: SourceSpec, progress: Arc<Notify>) -> Result<Arc<Self>, ConfigError> {
+        let state = Self::idle(&spec, made(&spec)?);
         let inner = Inner { state, failures: 0, kept: None };
         let label = |collector: &&'static Collector| {
             // The label's name is valid.
@@ -329,7 +327,7 @@ impl Slot {
         if !matches!(inner.state, State::Broken { retry_at, .. } if retry_at <= now) {
             return;
         }
-        match (self.spec.make)() {
+        match made(&self.spec) {
             Ok(source) => inner.state = Self::idle(&self.spec, source),
             Err(error) => self.break_down(inner, error.to_string()),
         }
@@ -347,6 +345,12 @@ impl Slot {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A new source. Its constructor may panic, too; it is called where scrapes are answered.
+fn made(spec: &SourceSpec) -> Result<BoxedSource, ConfigError> {
+    super::caught(|| (spec.make)())
+        .unwrap_or_else(|panic| Err(ConfigError::new(format!("panicked while it was made: {panic}"))))
 }
 
 /// The spare run made new, if nobody reads it any more.

@@ -41,22 +41,43 @@ const QUIET: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct Statuses {
+    instance: String,
+    is_quiet: bool,
     last: BTreeMap<&'static str, CollectorStatus>,
     /// What the log said last, and when.
     logged: BTreeMap<&'static str, (&'static str, SystemTime)>,
 }
 
 impl Statuses {
+    /// Of an instance with this name.
+    pub(crate) fn of(instance: &str) -> Self {
+        Self { instance: instance.to_owned(), ..Self::default() }
+    }
+
+    /// Logs nothing: clients name as many targets as they like.
+    pub(crate) fn quiet() -> Self {
+        Self { is_quiet: true, ..Self::default() }
+    }
+
     /// Keeps the result, and logs it if it is news. A collector that fails at every scrape logs once.
     pub(crate) fn record(&mut self, namespace: &str, collector: &'static str, status: CollectorStatus) {
-        if let Some(first) = self.is_news(collector, &status) {
+        if !self.is_quiet
+            && let Some(first) = self.is_news(collector, &status)
+        {
+            let instance = self.instance.as_str();
             match &status.outcome {
-                Outcome::Ok if !first => tracing::info!(namespace, collector, "collector recovered"),
+                Outcome::Ok if !first => {
+                    tracing::info!(namespace, instance, collector, "collector recovered")
+                }
                 Outcome::Ok => {}
-                Outcome::NoData(why) => tracing::debug!(namespace, collector, why, "collector has no data"),
-                Outcome::Error(error) => tracing::warn!(namespace, collector, error, "collector failed"),
+                Outcome::NoData(why) => {
+                    tracing::debug!(namespace, instance, collector, why, "collector has no data")
+                }
+                Outcome::Error(error) => {
+                    tracing::warn!(namespace, instance, collector, error, "collector failed")
+                }
                 Outcome::Timeout => {
-                    tracing::warn!(namespace, collector, "collector not ready by the deadline")
+                    tracing::warn!(namespace, instance, collector, "collector not ready by the deadline")
                 }
             }
         }

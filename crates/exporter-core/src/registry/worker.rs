@@ -4,7 +4,7 @@
 //! wait behind it, a replacement thread takes over the queue; the stalled thread ends by itself when its call returns.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -16,6 +16,63 @@ use crate::source::{BlockingSource, BoxedSource, Run, Sink};
 const STALL: Duration = Duration::from_millis(100);
 /// Threads that may hang at once before the queue has to wait for one of them.
 const MAX_STUCK: usize = 8;
+/// Threads for the probes of one exporter: as many as may be under way at once, and as many again that hang.
+const MAX_OF_PROBES: usize = 128;
+const IDLE_OF_PROBES: Duration = Duration::from_secs(5);
+
+/// How many threads there may be, and how long one waits for work.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    most: usize,
+    idle: Option<Duration>,
+    running: AtomicUsize,
+    told: AtomicBool,
+}
+
+impl Threads {
+    /// For an instance: its thread stays.
+    pub(crate) fn of_an_instance() -> Arc<Self> {
+        Arc::new(Self {
+            most: MAX_STUCK + 1,
+            idle: None,
+            running: AtomicUsize::new(0),
+            told: AtomicBool::new(false),
+        })
+    }
+
+    /// For all targets of one exporter's probes together: a thread of a target that nobody asks for goes.
+    pub(crate) fn of_probes() -> Arc<Self> {
+        let (most, idle) = (MAX_OF_PROBES, Some(IDLE_OF_PROBES));
+        Arc::new(Self { most, idle, running: AtomicUsize::new(0), told: AtomicBool::new(false) })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// A place for one more thread.
+    fn place(self: &Arc<Self>) -> Option<Place> {
+        let more = |running| (running < self.most).then_some(running + 1);
+        let place = self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        if place.is_err() && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                threads = self.most,
+                "all threads for collectors hang or are at work; others wait"
+            );
+        }
+        place.ok().map(|_| Place(self.clone()))
+    }
+}
+
+/// Given back when the thread ends.
+struct Place(Arc<Threads>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// A blocking source, about to run.
 pub(crate) struct Job {
@@ -41,6 +98,7 @@ impl Job {
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    threads: Arc<Threads>,
 }
 
 #[derive(Debug)]
@@ -73,7 +131,7 @@ impl std::fmt::Debug for Job {
 }
 
 impl Worker {
-    pub(crate) fn new(progress: Arc<Notify>) -> Self {
+    pub(crate) fn new(progress: Arc<Notify>, threads: Arc<Threads>) -> Self {
         let shared = Shared {
             queue: Mutex::default(),
             work: Condvar::new(),
@@ -81,7 +139,7 @@ impl Worker {
             stuck: AtomicUsize::new(0),
             stalls: AtomicU64::new(0),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), threads }
     }
 
     /// Queues the jobs and makes sure that a thread works on them.
@@ -101,6 +159,9 @@ impl Worker {
     /// Puts another thread in charge if the present one stalls while jobs wait. Called by those who wait.
     pub(crate) fn relieve(&self) {
         let mut queue = self.shared.lock();
+        if !queue.staffed && !queue.jobs.is_empty() {
+            return self.staff(&mut queue);
+        }
         let stalled = queue.busy_since.is_some_and(|since| since.elapsed() > STALL);
         if stalled && !queue.jobs.is_empty() && self.stalls().0 < MAX_STUCK {
             self.shared.stuck.fetch_add(1, Ordering::Relaxed);
@@ -118,10 +179,16 @@ impl Worker {
     /// yet gone to sleep, and each costs its own heap.
     fn staff(&self, queue: &mut Queue) {
         queue.generation += 1;
+        queue.staffed = false;
+        let Some(place) = self.threads.place() else { return };
         queue.busy_since = Some(Instant::now());
-        let (shared, generation) = (self.shared.clone(), queue.generation);
+        let (shared, generation, idle) = (self.shared.clone(), queue.generation, self.threads.idle);
         let thread = std::thread::Builder::new().name("collect".to_owned());
-        queue.staffed = match thread.spawn(move || shared.work(generation)) {
+        let work = move || {
+            shared.work(generation, idle);
+            drop(place);
+        };
+        queue.staffed = match thread.spawn(work) {
             Ok(_) => true,
             Err(error) => {
                 tracing::error!(%error, "no thread for collectors; they wait");
@@ -140,7 +207,7 @@ impl Drop for Worker {
 }
 
 impl Shared {
-    fn work(&self, generation: u64) {
+    fn work(&self, generation: u64, idle: Option<Duration>) {
         let mut queue = self.lock();
         loop {
             if queue.generation != generation {
@@ -161,7 +228,16 @@ impl Shared {
                 // Once a batch: a wake-up a source would cost more than most sources do.
                 self.progress.notify_waiters();
             }
-            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            let Some(idle) = idle else {
+                queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (woken, waited) = self.work.wait_timeout(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            queue = woken;
+            if waited.timed_out() && queue.jobs.is_empty() && queue.generation == generation {
+                queue.staffed = false;
+                break;
+            }
         }
         drop(queue);
         self.progress.notify_waiters();

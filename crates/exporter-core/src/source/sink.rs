@@ -167,6 +167,8 @@ pub struct Sink {
     /// Whether `page` is the current part's own, in exchange for an empty one: it keeps buffers of the size that this
     /// collector needs. Pages that went round would all grow to the largest one's.
     borrowed: bool,
+    /// Whether the log says that its source puts samples where they are lost.
+    told: bool,
 }
 
 impl Sink {
@@ -179,6 +181,7 @@ impl Sink {
             run: None,
             kept: Vec::new(),
             borrowed: false,
+            told: false,
         }
     }
 
@@ -221,6 +224,8 @@ impl Sink {
         let outcome = Outcome::of(&result);
         if implicit {
             self.end(result);
+        } else {
+            self.tell_of_strays();
         }
         self.give_back();
         if let Some(run) = self.run.take() {
@@ -255,15 +260,23 @@ impl Sink {
     /// The asynchronous form of [`Sink::collector`]: what follows belongs to this collector, until [`Sink::end`].
     /// False when it is not [wanted](Sink::wants).
     pub fn begin(&mut self, collector: &'static Collector) -> bool {
+        let Some(index) = self.index(collector).filter(|_| self.wants(collector)) else { return false };
+        self.tell_of_strays();
         self.give_back();
         self.since = Instant::now();
-        match self.index(collector) {
-            Some(index) if self.wants(collector) => {
-                self.current = index;
-                self.borrow();
-                true
-            }
-            _ => false,
+        self.current = index;
+        self.borrow();
+        true
+    }
+
+    /// A source of several collectors has put samples in nobody's turn, or has not ended one: a fault of its author.
+    fn tell_of_strays(&mut self) {
+        if self.collectors.len() > 1 && !self.page.is_empty() && !std::mem::replace(&mut self.told, true) {
+            let source = self.collectors.first().map_or("", |first| first.name);
+            tracing::error!(
+                source,
+                "samples are dropped: they were put outside Sink::collector, or before Sink::begin or without Sink::end"
+            );
         }
     }
 
@@ -305,7 +318,10 @@ impl Sink {
     }
 
     fn index(&self, collector: &'static Collector) -> Option<usize> {
-        self.collectors.iter().position(|own| std::ptr::eq(*own, collector))
+        let same = |own: &&'static Collector| std::ptr::eq(*own, collector);
+        // One that was declared as `const` is at another address each time it is named.
+        let called = |own: &&'static Collector| own.name == collector.name;
+        self.collectors.iter().position(same).or_else(|| self.collectors.iter().position(called))
     }
 }
 

@@ -91,14 +91,15 @@ impl SourceSpec {
     #[must_use]
     pub fn collector_ttl(mut self, collector: &'static Collector, ttl: Duration) -> Self {
         for (own, place) in self.collectors.iter().zip(&mut self.ttls) {
-            if std::ptr::eq(*own, collector) {
+            if own.name == collector.name {
                 *place = Some(ttl);
             }
         }
         self
     }
 
-    /// It runs by itself, at this interval, whether anybody scrapes or not. A pass may take as long as the interval.
+    /// It runs by itself, at this interval, whether anybody scrapes or not. A pass may take as long as the interval. Not
+    /// for probes: nobody would end it.
     #[must_use]
     pub fn background(mut self, interval: Duration) -> Self {
         self.background = Some(interval);
@@ -119,6 +120,17 @@ impl SourceSpec {
         self
     }
 
+    /// Leaves out collectors that are switched off; false if none is left.
+    pub(crate) fn keep_only(&mut self, is_on: impl Fn(&Collector) -> bool) -> bool {
+        let (collectors, ttls): (Vec<_>, _) =
+            std::iter::zip(self.collectors.iter().copied(), self.ttls.iter())
+                .filter(|(collector, _)| is_on(collector))
+                .unzip();
+        self.collectors = collectors.into();
+        self.ttls = ttls;
+        !self.collectors.is_empty()
+    }
+
     /// Whether a scrape never waits for it when there is data.
     pub(crate) fn is_served_from_last(&self) -> bool {
         self.background.is_some() || self.ttls.iter().all(Option::is_some)
@@ -132,7 +144,7 @@ impl SourceSpec {
     /// How old this collector's data may be; `None` where it is always new.
     pub(crate) fn max_age(&self, collector: usize) -> Option<Duration> {
         let usual = self.background.or_else(|| *self.ttls.get(collector)?)?;
-        Some(self.stale_after.unwrap_or(usual * STALE))
+        Some(self.stale_after.unwrap_or(usual.saturating_mul(STALE)))
     }
 }
 

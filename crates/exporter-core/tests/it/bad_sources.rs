@@ -1,6 +1,7 @@
 //! One source that misbehaves costs its own series only.
 
 use super::support::*;
+use exporter_core::{BlockingSource, BoxedSource, CollectError, Collector, Scrape, Sink, SourceSpec};
 use std::time::Duration;
 
 const BUDGET: Duration = Duration::from_millis(1500);
@@ -74,6 +75,38 @@ fn a_panic_keeps_what_was_committed_and_the_source_is_rebuilt_after_a_pause() {
             assert_eq!((gate.made(), gate.started()), (2, 2));
         });
     }
+}
+
+#[test]
+fn a_constructor_that_panics_when_it_is_called_again_costs_its_own_series_only() {
+    run(async {
+        let (registry, _) = beside_good(Kind::Blocking, Act::PanicWhenMade);
+        for why in ["panicked: as planned", "panicked while it was made: made badly; rebuilt in "] {
+            let scraped = scrape(&registry, BUDGET).await;
+            assert_others_are_served(&scraped);
+            let outcome = format!("{:?}", registry.status("bad").unwrap().outcome);
+            assert!(outcome.contains(why), "{outcome}");
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+        }
+    });
+}
+
+#[test]
+fn a_collector_is_found_by_its_name() {
+    const COPIED: Collector = Collector { name: "copied", enabled: true, families: &[], dynamic: &[] };
+    struct Copied;
+    impl BlockingSource for Copied {
+        fn collect(&mut self, _: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
+            sink.collector(&GOOD, |_| Ok(()));
+            sink.collector(&const { COPIED }, |_| Err(CollectError::no_data("it was its turn")));
+            Ok(())
+        }
+    }
+    run(async {
+        let registry =
+            registry(vec![SourceSpec::new([&GOOD, &COPIED], || Ok(BoxedSource::blocking(Copied)))]);
+        assert!(scrape(&registry, BUDGET).await.is_in_state("copied", "nodata"));
+    });
 }
 
 /// The thread that runs blocking sources has others to run.

@@ -36,6 +36,8 @@ pub(crate) enum Act {
     Panic,
     /// The same, and once more when it is dropped.
     PanicTwice,
+    /// The same, and when it is made again.
+    PanicWhenMade,
     /// Takes this long.
     Slow(Duration),
     /// Never returns. A blocking one hangs its thread, as a system call would, until the gate opens.
@@ -89,7 +91,7 @@ impl Acting {
                 Ok(())
             }
             Act::NoData => Err(CollectError::no_data("no such hardware")),
-            Act::Panic | Act::PanicTwice => {
+            Act::Panic | Act::PanicTwice | Act::PanicWhenMade => {
                 sink.put(&UP, [&self.name], 1_u64);
                 sink.commit();
                 sink.put(&VALUE, [&self.name], 1_u64);
@@ -154,7 +156,9 @@ pub(crate) fn source(kind: Kind, collector: &'static Collector, act: Act) -> (So
     let spec = SourceSpec::new([collector], {
         let gate = gate.clone();
         move || {
-            gate.made.fetch_add(1, Ordering::SeqCst);
+            if gate.made.fetch_add(1, Ordering::SeqCst) > 0 && matches!(act, Act::PanicWhenMade) {
+                std::panic::resume_unwind(Box::new("made badly"));
+            }
             let acting = Acting { name: collector.name, act, gate: gate.clone() };
             Ok(match kind {
                 Kind::Async => BoxedSource::new(acting),

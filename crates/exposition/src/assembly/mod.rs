@@ -40,8 +40,8 @@ pub trait Output {
     /// What is written is appended here.
     fn text(&mut self) -> &mut Vec<u8>;
 
-    /// A family is written whole: nothing of the text so far will be looked at or changed.
-    fn family_ends(&mut self) {}
+    /// Nothing of the text so far will be looked at or changed. Comes at least once a family, and behind whole lines.
+    fn settled(&mut self) {}
 }
 
 impl Output for Vec<u8> {
@@ -162,9 +162,9 @@ impl Assembly {
             let len = rest.iter().take_while(|entry| entry.name(pages) == name).count();
             let (entries, others) = rest.split_at(len);
             rest = others;
-            let block = Block { pages, entries, options, out: out.text() };
+            let block = Block { pages, entries, options, out };
             block.write(&self.order, &mut self.seen, &mut written);
-            out.family_ends();
+            out.settled();
         }
         for page in pages {
             written.drop(b"", Reason::PageFull, page.refused() as usize);
@@ -234,8 +234,11 @@ struct Block<'a, 'o> {
     pages: &'a [&'a Page],
     entries: &'a [Entry],
     options: &'a Options<'o>,
-    out: &'a mut Vec<u8>,
+    out: &'a mut dyn Output,
 }
+
+/// Samples that are written before the output is told: a family may be larger than all others together.
+const PIECE: usize = 256;
 
 /// How many samples of a family went where.
 #[derive(Default)]
@@ -256,8 +259,7 @@ impl Block<'_, '_> {
             written.drop(family.name, Reason::NameClash, all);
             return;
         };
-        write::head(&form, family.help, format, self.out);
-        let mut check = seen.family(pages, self.entries, family.kind);
+        write::head(&form, family.help, format, self.out.text());
         let is_metric = matches!(family.kind, Kind::Histogram | Kind::Summary);
         let only_counts = is_metric && {
             let mut runs = self.entries.iter().flat_map(|entry| {
@@ -266,6 +268,7 @@ impl Block<'_, '_> {
             });
             runs.all(|(page, run)| seen::only_counts(page, run))
         };
+        let mut check = seen.family(pages, self.entries, family.kind, only_counts);
         let mut tally = Tally::default();
         let mut lines = Lines::new(family.name, format);
         for entry in self.entries {
@@ -296,13 +299,22 @@ impl Block<'_, '_> {
         check: &mut Check<'_>,
         tally: &mut Tally,
     ) {
-        for (at, sample) in run.iter().enumerate() {
-            if tally.written == self.options.family_cap {
-                // Beyond the cap nobody looks for duplicates.
-                tally.cap += run.len() - at;
-                return;
+        for (piece, samples) in run.chunks(PIECE).enumerate() {
+            let out = self.out.text();
+            for (at, sample) in samples.iter().enumerate() {
+                if tally.written == self.options.family_cap {
+                    // Beyond the cap nobody looks for duplicates.
+                    tally.cap += run.len() - piece * PIECE - at;
+                    return;
+                }
+                if check.is_first(page, sample) {
+                    lines.write((page, self.pages[page as usize]), sample, out);
+                    tally.written += 1;
+                } else {
+                    tally.duplicate += 1;
+                }
             }
-            self.sample(page, lines, sample, check.is_first(page, sample), tally);
+            self.settled(lines);
         }
     }
 
@@ -320,24 +332,27 @@ impl Block<'_, '_> {
             let count = metric.last().filter(|sample| ends(sample));
             if tally.written + metric.len() > self.options.family_cap {
                 tally.cap += metric.len();
+                check.left_out();
             } else if count.is_some_and(|count| !check.is_first(page, count)) {
                 tally.duplicate += metric.len();
             } else {
+                let out = self.out.text();
                 for sample in metric {
-                    let first = only_counts || ends(sample) || check.is_first(page, sample);
-                    self.sample(page, lines, sample, first, tally);
+                    if only_counts || ends(sample) || check.is_first(page, sample) {
+                        lines.write((page, self.pages[page as usize]), sample, out);
+                        tally.written += 1;
+                    } else {
+                        tally.duplicate += 1;
+                    }
                 }
+                self.settled(lines);
             }
         }
     }
 
-    fn sample(&mut self, page: u32, lines: &mut Lines<'_>, sample: &Sample, first: bool, tally: &mut Tally) {
-        if first {
-            lines.write((page, self.pages[page as usize]), sample, self.out);
-            tally.written += 1;
-        } else {
-            tally.duplicate += 1;
-        }
+    fn settled(&mut self, lines: &mut Lines<'_>) {
+        lines.settled();
+        self.out.settled();
     }
 }
 

@@ -87,6 +87,8 @@ pub(super) struct Check<'a> {
     /// Whether several sources write the labels in different orders: a user's stand by their names, ours as they are
     /// declared. What is the same then may read otherwise.
     mixed: bool,
+    /// Whether counts are all that is asked for.
+    only_counts: bool,
     /// How many samples were asked for, while they rose.
     rising: Option<usize>,
     last: &'a [u8],
@@ -98,13 +100,15 @@ impl Seen {
         pages: &'a [&'a Page],
         entries: &'a [Entry],
         kind: Kind,
+        only_counts: bool,
     ) -> Check<'a> {
         self.most = self.most.max(self.table.len());
         self.table.clear();
-        // Of a histogram the count is asked for first.
+        // Else the count of a histogram is asked for before its other samples.
         let mixed = entries.len() > 1 && is_mixed(pages, entries);
-        let rising = (!mixed && !matches!(kind, Kind::Histogram | Kind::Summary)).then_some(0);
-        Check { seen: self, pages, entries, kind, mixed, rising, last: b"" }
+        let in_order = only_counts || !matches!(kind, Kind::Histogram | Kind::Summary);
+        let rising = (!mixed && in_order).then_some(0);
+        Check { seen: self, pages, entries, kind, mixed, only_counts, rising, last: b"" }
     }
 
     /// The page is written.
@@ -151,10 +155,16 @@ impl Check<'_> {
                 self.rising = Some(asked + 1);
                 return true;
             }
-            self.rising = None;
-            self.note_first(asked);
+            self.left_out();
         }
         self.seen.insert(self.pages, place, self.mixed)
+    }
+
+    /// Something is not asked for, so that it cannot be told any more by their number what was.
+    pub(super) fn left_out(&mut self) {
+        if let Some(asked) = self.rising.take() {
+            self.note_first(asked);
+        }
     }
 
     /// Notes what was asked for while it rose.
@@ -162,7 +172,8 @@ impl Check<'_> {
         let places = self.entries.iter().filter(|entry| same_kind(entry.kind(self.pages), self.kind));
         let places = places.flat_map(|entry| {
             let runs = entry.page(self.pages).runs_of(entry.family as usize);
-            runs.flatten().map(|sample| Place { page: entry.page, labels: sample.labels, part: sample.part })
+            let asked = runs.flatten().filter(|sample| !self.only_counts || sample.part == Part::Count);
+            asked.map(|sample| Place { page: entry.page, labels: sample.labels, part: sample.part })
         });
         for place in places.take(asked) {
             self.seen.insert(self.pages, place, self.mixed);

@@ -273,3 +273,54 @@ fn a_bound_twice_is_found_wherever_it_stands() {
         assert_eq!(duplicates(&[lines]), expected, "{lines:?}");
     }
 }
+
+#[test]
+fn a_histogram_that_comes_twice_is_found_whatever_was_left_out_between() {
+    let mut page = Page::new();
+    // In rising order; the second has more samples than there is room for, the last is one that stood there.
+    page.histogram(&WAIT, [&"a"], [(1.0, 1)], 2, 3.0);
+    page.histogram(&WAIT, [&"b"], (0..9).map(|at| (f64::from(at), 1)), 2, 3.0);
+    page.histogram(&WAIT, [&"c"], [(1.0, 1)], 2, 3.0);
+    page.histogram(&WAIT, [&"c"], [], 2, 3.0);
+    page.histogram(&WAIT, [&"d"], [], 2, 3.0);
+    let options = Options { family_cap: 11, ..Options::new(Format::Text) };
+    let mut out = Vec::new();
+    let written = Assembly::new().write(&[&page], &options, &mut out);
+    let dropped: Vec<_> = written.dropped.iter().map(|one| (one.reason, one.samples)).collect();
+    assert_eq!((written.samples, dropped), (11, vec![(Reason::Duplicate, 3), (Reason::Cap, 12)]));
+}
+
+/// Notes how much was written at most before it was told that it may be taken.
+#[derive(Default)]
+struct Taken {
+    text: Vec<u8>,
+    all: Vec<u8>,
+    most: usize,
+}
+
+impl Output for Taken {
+    fn text(&mut self) -> &mut Vec<u8> {
+        &mut self.text
+    }
+
+    fn settled(&mut self) {
+        assert!(self.text.is_empty() || self.text.ends_with(b"\n"));
+        self.most = self.most.max(self.text.len());
+        self.all.append(&mut self.text);
+    }
+}
+
+#[test]
+fn large_families_may_be_taken_piece_by_piece() {
+    let mut page = Page::new();
+    for at in 0..1000_u32 {
+        page.put(&BYTES, [&at], at);
+        page.histogram(&WAIT, [&at], [(1.0, 1), (2.0, 2)], 2, 3.0);
+    }
+    let (mut whole, mut taken) = (Vec::new(), Taken::default());
+    let options = Options::new(Format::Text);
+    let written = Assembly::new().write(&[&page], &options, &mut whole);
+    assert_eq!(Assembly::new().write(&[&page], &options, &mut taken), written);
+    assert_eq!(taken.all, whole);
+    assert!(taken.text.is_empty() && taken.most < whole.len() / 5, "{} of {}", taken.most, whole.len());
+}

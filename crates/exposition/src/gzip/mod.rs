@@ -57,7 +57,7 @@ impl Gzip {
     }
 
     /// Begins one gzip member in `out` for a page that is compressed while it is written. `text` is scratch space, which
-    /// stays as small as a chunk and the largest family.
+    /// stays as small as a chunk and what is written between two times that it is [settled](Output::settled).
     pub fn page<'a>(&'a mut self, text: &'a mut Vec<u8>, out: &'a mut Vec<u8>) -> GzipPage<'a> {
         text.clear();
         GzipPage { member: self.begin(out), text, done: 0, out }
@@ -95,7 +95,7 @@ impl Output for GzipPage<'_> {
         self.text
     }
 
-    fn family_ends(&mut self) {
+    fn settled(&mut self) {
         if self.text.len() - self.done < CHUNK {
             return;
         }
@@ -124,7 +124,9 @@ impl Member<'_> {
         let Gzip { tables, heads, matches } = &mut *self.gzip;
         let mut bits = Bits::resume(out, self.held);
         for Piece { head, samples } in pieces(text, from) {
-            let known = heads.put(&text[head.clone()], self.forgotten + head.start, tables, &mut bits);
+            // In the middle of a family there is none.
+            let known = !head.is_empty()
+                && heads.put(&text[head.clone()], self.forgotten + head.start, tables, &mut bits);
             if known {
                 matches.passed(text, head.clone());
             }

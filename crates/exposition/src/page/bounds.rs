@@ -1,7 +1,7 @@
 //! The bounds of the histograms and the quantiles of the summaries on a page. Those of one family mostly have the same:
 //! a bound's text stands on the page once, and a sample says which it has.
 
-use super::{NONE, Span};
+use super::{NONE, Part, Span};
 
 /// Bounds are looked for among the first so many: what has more has others each time.
 const NEAR: usize = 64;
@@ -16,7 +16,8 @@ pub(super) struct Bounds {
 
 #[derive(Clone, Copy, Debug)]
 struct Bound {
-    name: &'static str,
+    /// A bucket's, or a quantile.
+    part: Part,
     value: f64,
     text: Span,
 }
@@ -28,8 +29,8 @@ impl Bounds {
     }
 
     /// The place of a bound that stands on the page.
-    pub(super) fn find(&mut self, name: &str, value: f64) -> Option<u32> {
-        let is = |bound: &Bound| bound.value.to_bits() == value.to_bits() && bound.name == name;
+    pub(super) fn find(&mut self, part: Part, value: f64) -> Option<u32> {
+        let is = |bound: &Bound| bound.value.to_bits() == value.to_bits() && bound.part == part;
         let at = match self.known.get(self.next) {
             Some(bound) if is(bound) => self.next,
             _ => self.known.iter().take(NEAR).position(is)?,
@@ -39,9 +40,9 @@ impl Bounds {
     }
 
     /// Adds one whose text was written.
-    pub(super) fn add(&mut self, name: &'static str, value: f64, text: Span) -> u32 {
+    pub(super) fn add(&mut self, part: Part, value: f64, text: Span) -> u32 {
         let at = self.known.len() as u32;
-        self.known.push(Bound { name, value, text });
+        self.known.push(Bound { part, value, text });
         self.next = self.known.len();
         at
     }

@@ -262,7 +262,7 @@ impl Page {
         self.open_declared(family.desc());
         let bounds = buckets.into_iter().chain([(f64::INFINITY, count)]);
         let bounds = bounds.map(|(bound, below)| (bound, below as f64));
-        self.metric((family.desc().labels, &labels), "le", bounds, Part::Bucket, (sum, count as f64));
+        self.metric((family.desc().labels, &labels), bounds, Part::Bucket, (sum, count as f64));
     }
 
     /// Puts a summary: `quantiles` are (quantile, value).
@@ -276,7 +276,7 @@ impl Page {
     ) {
         self.open_declared(family.desc());
         let quantiles = quantiles.into_iter();
-        self.metric((family.desc().labels, &labels), "quantile", quantiles, Part::Plain, (sum, count as f64));
+        self.metric((family.desc().labels, &labels), quantiles, Part::Plain, (sum, count as f64));
     }
 
     /// The families in the order in which they were first opened.

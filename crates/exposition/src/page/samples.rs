@@ -23,7 +23,6 @@ impl Page {
     pub(super) fn metric(
         &mut self,
         labels: (&[&str], &[&dyn LabelValue]),
-        bound_name: &'static str,
         bounds: impl Iterator<Item = (f64, f64)>,
         part: Part,
         (sum, count): (f64, f64),
@@ -41,7 +40,7 @@ impl Page {
         }
         let common = LabelText::plain(self.span_from(start));
         for (value, below) in bounds {
-            match self.bound(bound_name, value) {
+            match self.bound(part, value) {
                 Some(bound) => self.put_open(LabelText { bound, ..common }, part, below),
                 None => self.refused += 1,
             }
@@ -51,20 +50,19 @@ impl Page {
     }
 
     /// The place of a bound, whose text is written if it does not stand on the page yet; none where the page is full.
-    fn bound(&mut self, name: &'static str, value: f64) -> Option<u32> {
-        if let Some(known) = self.bounds.find(name, value) {
+    fn bound(&mut self, part: Part, value: f64) -> Option<u32> {
+        if let Some(known) = self.bounds.find(part, value) {
             return Some(known);
         }
         let start = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b"=\"");
+        self.text.extend_from_slice(if part == Part::Bucket { b"le=\"" } else { b"quantile=\"" });
         write_value(value, &mut self.text);
         self.text.extend_from_slice(END);
         if self.text.len() > self.max_text {
             self.text.truncate(start);
             return None;
         }
-        Some(self.bounds.add(name, value, self.span_from(start)))
+        Some(self.bounds.add(part, value, self.span_from(start)))
     }
 
     /// What stands before a label value: the end of the one before it and the name.

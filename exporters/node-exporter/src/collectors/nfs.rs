@@ -2,7 +2,7 @@
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Family};
 
-use super::rpc::{Proc, V2, V3, numbers, procedures};
+use super::rpc::{Proc, numbers, procedures, procs};
 use crate::context::Context;
 use crate::source;
 use crate::text::{Malformed, fields, lines};
@@ -98,11 +98,7 @@ const V4: &[&str] = &[
     "Clone",
 ];
 
-const PROCS: [Proc; 3] = [
-    Proc { line: b"proc2", proto: "2", methods: V2 },
-    Proc { line: b"proc3", proto: "3", methods: V3 },
-    Proc { line: b"proc4", proto: "4", methods: V4 },
-];
+const PROCS: [Proc; 3] = procs(b"proc4", V4);
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     Ok(source::optional_file(context.proc_net("rpc/nfs"), "no NFS client", |text, sink| {

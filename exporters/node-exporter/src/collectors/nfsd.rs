@@ -2,7 +2,7 @@
 
 use exporter_core::{BoxedSource, Collector, ConfigError, Family};
 
-use super::rpc::{Proc, V2, V3, numbers, procedures};
+use super::rpc::{Proc, numbers, procedures, procs};
 use crate::context::Context;
 use crate::source;
 use crate::text::{Malformed, fields, lines};
@@ -97,11 +97,7 @@ const V4: &[&str] = &[
     "RelLockOwner",
 ];
 
-const PROCS: [Proc; 3] = [
-    Proc { line: b"proc2", proto: "2", methods: V2 },
-    Proc { line: b"proc3", proto: "3", methods: V3 },
-    Proc { line: b"proc4ops", proto: "4", methods: V4 },
-];
+const PROCS: [Proc; 3] = procs(b"proc4ops", V4);
 
 pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
     Ok(source::optional_file(context.proc_net("rpc/nfsd"), "no NFS server", |text, sink| {

@@ -4,17 +4,26 @@ use crate::text::{Malformed, fields, integer, lines};
 
 /// A line of counts by method.
 pub(super) struct Proc {
-    pub(super) line: &'static [u8],
-    pub(super) proto: &'static str,
+    line: &'static [u8],
+    proto: &'static str,
     /// In the order of the numbers; none are empty names.
-    pub(super) methods: &'static [&'static str],
+    methods: &'static [&'static str],
 }
 
-pub(super) const V2: &[&str] = &[
+/// The lines of all versions. Only the fourth differs: client and server number its operations in their own ways.
+pub(super) const fn procs(v4_line: &'static [u8], v4: &'static [&'static str]) -> [Proc; 3] {
+    [
+        Proc { line: b"proc2", proto: "2", methods: V2 },
+        Proc { line: b"proc3", proto: "3", methods: V3 },
+        Proc { line: v4_line, proto: "4", methods: v4 },
+    ]
+}
+
+const V2: &[&str] = &[
     "Null", "GetAttr", "SetAttr", "Root", "Lookup", "ReadLink", "Read", "WrCache", "Write", "Create",
     "Remove", "Rename", "Link", "SymLink", "MkDir", "RmDir", "ReadDir", "FsStat",
 ];
-pub(super) const V3: &[&str] = &[
+const V3: &[&str] = &[
     "Null",
     "GetAttr",
     "SetAttr",

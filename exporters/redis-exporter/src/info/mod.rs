@@ -3,12 +3,14 @@
 pub(crate) mod fields;
 mod number;
 pub(crate) mod put;
+mod recall;
 
 use std::cmp::Ordering;
 
 use crate::session::{Mode, Server};
 use number::whole;
 pub(crate) use number::{number, parts};
+pub(crate) use recall::Recall;
 
 /// What one INFO says, sorted by what it becomes.
 #[derive(Debug, Default)]
@@ -221,7 +223,12 @@ pub(crate) fn server(text: &[u8]) -> Server {
 }
 
 /// What follows `prefix` and at least one digit.
+#[inline]
 fn numbered<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    // Nearly all names begin otherwise.
+    if name.first() != prefix.first() {
+        return None;
+    }
     let rest = name.strip_prefix(prefix)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (digits > 0).then(|| &rest[digits..])

@@ -2,10 +2,10 @@
 
 use exporter_core::{Dynamic, Family, Kind, LabelValue, Page};
 
-use super::fields::{FIELDS, MODULE_FIELDS, find};
+use super::fields::{MODULE_FIELDS, find};
 use crate::families::families;
 
-use super::{Command, Facts, Info, Percentiles, by_label, number};
+use super::{Command, Facts, Info, Percentiles, Recall, by_label, number};
 
 /// What to leave out or to add.
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +112,8 @@ impl Totals<'_> {
 
 impl Info<'_> {
     /// Puts all of it.
-    pub(crate) fn put(&self, page: &mut Page, choice: Choice) {
-        self.put_plain(page, choice);
+    pub(crate) fn put(&self, page: &mut Page, choice: Choice, recall: &mut Recall) {
+        self.put_plain(page, choice, recall);
         self.put_fragmentation(page);
         self.put_instance(page);
         self.put_commands(page);
@@ -148,11 +148,12 @@ impl Info<'_> {
         }
     }
 
-    fn put_plain(&self, page: &mut Page, choice: Choice) {
+    fn put_plain(&self, page: &mut Page, choice: Choice, recall: &mut Recall) {
+        recall.begin();
         let labels = (&self.facts.master_host, &self.facts.master_port);
         for (name, value) in &self.plain {
             let Some(value) = number(value) else { continue };
-            if let Some(field) = find(FIELDS, name) {
+            if let Some(field) = recall.find(name) {
                 match *name {
                     b"total_system_memory" if !choice.system_metrics => {}
                     b"latest_fork_usec" => page.put(&field.family, [], value / 1e6),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::families::{families, joined};
 use crate::info::put::{self, Choice};
-use crate::info::{Info, fields, number};
+use crate::info::{Info, Recall, fields, number};
 use crate::keys::groups;
 use crate::reply;
 use crate::session::{Batch, Mode, Replies, Server as Kind, Session};
@@ -63,6 +63,7 @@ pub(crate) struct Server {
     config: Config,
     session: Session,
     ladder: latency::Ladder,
+    recall: Recall,
     scrapes: u64,
     errors: u64,
     total: Duration,
@@ -98,7 +99,8 @@ impl Source for Server {
 impl Server {
     pub(crate) fn new(config: Config, session: Session) -> Self {
         let ladder = latency::Ladder::default();
-        Self { config, session, ladder, scrapes: 0, errors: 0, total: Duration::ZERO, told: None }
+        let recall = Recall::default();
+        Self { config, session, ladder, recall, scrapes: 0, errors: 0, total: Duration::ZERO, told: None }
     }
 
     async fn run(&mut self, scrape: &Scrape, sink: &mut Sink) {
@@ -216,6 +218,7 @@ impl Server {
                     _ => 0,
                 },
             },
+            &mut self.recall,
         );
         if let Ok(cluster) = replies.get("cluster info") {
             put_cluster(sink, reply::bytes(cluster).unwrap_or_default());

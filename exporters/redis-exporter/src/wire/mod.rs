@@ -83,7 +83,7 @@ impl Wire {
         let mut frames = Frames::new(count, LONGEST);
         while !frames.scan(&bytes).map_err(strange)? {
             bytes.reserve(READ);
-            if self.stream.read_buf(&mut bytes).await.map_err(lost)? == 0 {
+            if !matches!(self.stream.read_buf(&mut bytes).await, Ok(1..)) {
                 return Err(last_words(&bytes));
             }
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::support::{Ours, REDIS_7, REDIS_8, Redis, WITH_OLD, certificates, run};
 
-const BUDGET: Duration = Duration::from_millis(800);
+pub(crate) const BUDGET: Duration = Duration::from_millis(800);
 
-fn assert_down(ours: &Ours, cause: &str) {
+pub(crate) fn assert_down(ours: &Ours, cause: &str) {
     let page = ours.page_within(BUDGET);
     assert_eq!(page.value("redis_up"), Some(0.0), "{cause}: {}", page.text);
     assert!(page.error().starts_with(cause), "{cause}: {:?}", page.error());
