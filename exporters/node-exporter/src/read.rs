@@ -333,7 +333,8 @@ mod tests {
     #[test]
     fn a_mount_is_noticed() {
         use std::io::{BufRead as _, BufReader, Write as _};
-        let script = "echo; read line; mount -t tmpfs none /mnt; echo; read line";
+        let script = "echo; read line; mount -t tmpfs none /mnt; echo; \
+                      read line; mount -o remount,ro /mnt; echo; read line";
         let mut child = std::process::Command::new("unshare")
             .args(["--mount", "sh", "-c", script])
             .stdin(std::process::Stdio::piped())
@@ -354,6 +355,9 @@ mod tests {
         assert!(!reader.has_same_mounts(&path));
         assert!(reader.lines(&path).unwrap().len() > before.len());
         assert!(reader.has_same_mounts(&path));
+        writeln!(orders).unwrap();
+        told.read_line(&mut line).unwrap();
+        assert!(!reader.has_same_mounts(&path), "remounted");
         writeln!(orders).unwrap();
         assert!(child.wait().unwrap().success());
     }

@@ -182,17 +182,33 @@ impl Connector {
             let (client, connection) = config.connect(NoTls).await?;
             return Ok(Connection { client, task: tokio::spawn(ignore(connection)).abort_handle() });
         }
-        let client = tls::client_config(&self.dsn.tls);
+        let settings = self.dsn.tls.clone();
+        let client = self.aside(move || tls::client_config(&settings)).await?;
         let client = client.map_err(|error| Trouble::new("tls", error.to_string()))?;
         let tls = MakeRustlsConnect::new(client);
         let (client, connection) = config.connect(tls).await?;
         Ok(Connection { client, task: tokio::spawn(ignore(connection)).abort_handle() })
     }
 
+    /// Reads files where that keeps nobody from being served.
+    async fn aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let read = self.lookups.read(move || Ok(read())).await;
+        read.map_err(|error| Trouble::new("configuration", format!("reading files: {error}")))
+    }
+
     async fn config(&self, database: &str) -> Result<Config, Trouble> {
         let mut config = Config::new();
         config.user(&self.dsn.user).dbname(database).application_name(&self.dsn.application_name);
-        if let Some(password) = self.dsn.password(database)? {
+        let password = if self.dsn.password.is_in_file() {
+            let (dsn, database) = (self.dsn.clone(), database.to_owned());
+            self.aside(move || dsn.password(&database)).await??
+        } else {
+            self.dsn.password(database)?
+        };
+        if let Some(password) = password {
             config.password(password.expose());
         }
         for host in &self.dsn.hosts {

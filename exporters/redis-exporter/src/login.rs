@@ -27,6 +27,11 @@ impl Login {
         Ok(login)
     }
 
+    /// Whether [`Login::of`] may read a file.
+    pub(crate) fn reads_file(&self) -> bool {
+        !self.file.is_empty()
+    }
+
     /// User and password for this server. A target that a URL names and no list trusts gets what that URL brings, or what
     /// the password file has for just this address, and never the configured password.
     pub(crate) fn of(

@@ -50,6 +50,7 @@ impl<'a> Bits<'a> {
     }
 
     /// So many bits of these bytes, which have zeros behind them.
+    #[inline]
     pub(super) fn put_all(&mut self, bytes: &[u8], count: usize) {
         let (words, rest) = bytes.split_at(count / 32 * 4);
         for word in words.as_chunks::<4>().0 {

@@ -108,8 +108,8 @@ pub(crate) async fn call(call: &Call<'_>, trace: &mut Trace) -> Result<Answer, F
     let mut body = call.body.clone();
     let credentials = if auth::reads_files(call.client) {
         let client = call.client.clone();
-        let read = tokio::task::spawn_blocking(move || auth::headers(&client));
-        read.await.map_err(|error| Failure::new(Reason::Other, error.to_string()))??
+        let read = call.context.lookups.read(move || Ok(auth::headers(&client))).await;
+        read.map_err(|error| Failure::new(Reason::Other, error.to_string()))??
     } else {
         auth::headers(call.client)?
     };

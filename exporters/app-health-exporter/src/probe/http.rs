@@ -100,14 +100,14 @@ async fn ask(probe: &Probe, options: &Http, trace: &mut Trace) -> Result<Answer,
     }
     let body = match &options.body_file {
         Some(path) => {
-            let read = tokio::task::spawn_blocking({
+            let read = probe.context.lookups.read({
                 let path = path.clone();
                 move || std::fs::read(path)
             });
             let told = |error: String| {
                 Failure::new(Reason::Config, format!("body_file {}: {error}", path.display()))
             };
-            Bytes::from(read.await.map_err(|e| told(e.to_string()))?.map_err(|e| told(e.to_string()))?)
+            Bytes::from(read.await.map_err(|error| told(error.to_string()))?)
         }
         None => Bytes::copy_from_slice(options.body.as_bytes()),
     };

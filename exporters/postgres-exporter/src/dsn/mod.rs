@@ -57,6 +57,13 @@ pub(crate) enum Password {
     Passfile(Option<PathBuf>),
 }
 
+impl Password {
+    /// Whether [`Dsn::password`] reads a file.
+    pub(crate) fn is_in_file(&self) -> bool {
+        matches!(self, Password::File(_) | Password::Passfile(Some(_)))
+    }
+}
+
 /// How the connection is encrypted.
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {

@@ -151,7 +151,7 @@ impl BlockingSource for Filesystem {
     fn collect(&mut self, scrape: &Scrape, sink: &mut Sink) -> Result<(), CollectError> {
         self.refresh()?;
         let mut verdicts = self.ask(scrape);
-        if self.has_turned(&verdicts) {
+        if turned(&mut self.seen_read_only, &verdicts) {
             self.read = None;
             self.refresh()?;
             verdicts = self.ask(scrape);
@@ -174,18 +174,6 @@ impl Filesystem {
     fn ask(&mut self, scrape: &Scrape) -> Vec<Verdict> {
         let patience = self.timeout.min(scrape.remaining().saturating_sub(MARGIN));
         self.pool.ask(&self.mounts, patience, self.timeout)
-    }
-
-    /// Whether a filesystem that statfs showed as writable, or as read-only, is no longer so.
-    fn has_turned(&mut self, verdicts: &[Verdict]) -> bool {
-        let mut turned = false;
-        self.seen_read_only.resize(verdicts.len(), None);
-        for (seen, verdict) in self.seen_read_only.iter_mut().zip(verdicts) {
-            if let Verdict::Usage(usage) = verdict {
-                turned |= seen.replace(usage.read_only).is_some_and(|before| before != usage.read_only);
-            }
-        }
-        turned
     }
 
     fn refresh(&mut self) -> Result<(), CollectError> {
@@ -211,6 +199,18 @@ impl Filesystem {
         self.repeated = mounts::repeated(&self.mounts);
         Ok(())
     }
+}
+
+/// Whether a filesystem that statfs showed as writable, or as read-only, is no longer so; what it shows now is noted.
+fn turned(seen: &mut Vec<Option<bool>>, verdicts: &[Verdict]) -> bool {
+    let mut turned = false;
+    seen.resize(verdicts.len(), None);
+    for (seen, verdict) in seen.iter_mut().zip(verdicts) {
+        if let Verdict::Usage(usage) = verdict {
+            turned |= seen.replace(usage.read_only).is_some_and(|before| before != usage.read_only);
+        }
+    }
+    turned
 }
 
 /// Of mounts that there was no time to ask for nothing is known, not even that they hang.
@@ -277,6 +277,18 @@ fn describe(error: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filesystem_that_turns_read_only_by_itself_is_noticed_once() {
+        let said = |read_only| {
+            let usage =
+                pool::Usage { size: 1.0, free: 1.0, avail: 1.0, files: 1.0, files_free: 1.0, read_only };
+            [Verdict::Usage(usage), Verdict::Hangs]
+        };
+        let mut seen = Vec::new();
+        let turns = [false, false, true, true, false].map(|read_only| turned(&mut seen, &said(read_only)));
+        assert_eq!(turns, [false, false, true, false, true]);
+    }
 
     #[test]
     fn errors_read_as_the_peer_writes_them() {
