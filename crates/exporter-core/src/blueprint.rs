@@ -99,9 +99,11 @@ impl Blueprint {
         self.warn_of_open_secrets();
         let settings = self.settings.anew();
         let mut sources = (exporter.sources)(&settings)?;
-        let declared = (exporter.collectors)();
-        // Whatever the exporter does about its flags: what is switched off does not run.
-        let is_off = |own: &Collector| declared.iter().any(|c| c.name == own.name) && !settings.enabled(own);
+        // Whatever the exporter does about its flags: what one switches off by name does not run.
+        let is_off = |own: &Collector| {
+            let flag = format!("collector.{}", own.name);
+            settings.is_set(&flag) && !settings.switch(&flag)
+        };
         sources.retain_mut(|source| source.keep_only(|collector| !is_off(collector)));
         let registry = Registry::new(exporter.namespace, sources)?.named(&self.name);
         let probes = (exporter.probes)(&settings)?;

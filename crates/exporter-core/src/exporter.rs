@@ -19,7 +19,8 @@ pub struct Exporter {
     pub collectors: fn() -> Vec<&'static Collector>,
     /// Its flags, without those that every exporter has.
     pub flags: fn() -> Vec<Flag>,
-    /// Makes the sources of one instance.
+    /// Makes the sources of one instance, without the collectors for which [`Settings::enabled`] is false. What a flag
+    /// switches off by its name does not run in any case.
     pub sources: fn(&Settings) -> Result<Vec<SourceSpec>, ConfigError>,
     /// Paths on which it answers for targets that the URL names; mostly none.
     pub probes: fn(&Settings) -> Result<Vec<ProbeSpec>, ConfigError>,

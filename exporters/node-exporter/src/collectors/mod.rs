@@ -193,8 +193,8 @@ pub(crate) fn sources(settings: &Settings) -> Result<Vec<SourceSpec>, ConfigErro
     })
 }
 
-/// Hardware or a part of the kernel that is not there is looked for again after so long. What a user puts there is not
-/// waited for.
+/// Hardware or a part of the kernel that is not there is looked for again after so long. What a user or systemd puts there
+/// is looked for at each scrape.
 #[cfg(target_os = "linux")]
 const ABSENCE: Duration = Duration::from_secs(50);
 
@@ -204,7 +204,8 @@ fn native(context: &Context) -> Vec<SourceSpec> {
         let all = entry.collectors.iter().copied();
         let on: Vec<_> = all.filter(|collector| context.settings.enabled(collector)).collect();
         let context = context.clone();
-        let is_hosts = !on.iter().any(|collector| std::ptr::eq(*collector, &textfile::TEXTFILE));
+        let comes_any_time = [&textfile::TEXTFILE, &systemd::SYSTEMD];
+        let is_hosts = !on.iter().any(|collector| comes_any_time.iter().any(|any| any.name == collector.name));
         (!on.is_empty()).then(|| {
             let spec = SourceSpec::new(on, move || (entry.source)(&context));
             if is_hosts { spec.absence_lasts(ABSENCE) } else { spec }
