@@ -205,7 +205,8 @@ fn native(context: &Context) -> Vec<SourceSpec> {
         let on: Vec<_> = all.filter(|collector| context.settings.enabled(collector)).collect();
         let context = context.clone();
         let comes_any_time = [&textfile::TEXTFILE, &systemd::SYSTEMD];
-        let is_hosts = !on.iter().any(|collector| comes_any_time.iter().any(|any| any.name == collector.name));
+        let is_hosts =
+            !on.iter().any(|collector| comes_any_time.iter().any(|any| any.name == collector.name));
         (!on.is_empty()).then(|| {
             let spec = SourceSpec::new(on, move || (entry.source)(&context));
             if is_hosts { spec.absence_lasts(ABSENCE) } else { spec }
