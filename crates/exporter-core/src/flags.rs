@@ -34,47 +34,24 @@ pub(crate) enum FlagKind {
 }
 
 impl Flag {
+    const fn new(kind: FlagKind, name: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { name, kind, default, help, hidden: false, file: false, secret: false, env: None }
+    }
+
     /// `--name=VALUE`.
     pub const fn value(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            kind: FlagKind::Value,
-            default,
-            help,
-            hidden: false,
-            file: false,
-            secret: false,
-            env: None,
-        }
+        Self::new(FlagKind::Value, name, default, help)
     }
 
     /// `--name=VALUE`, as often as one likes.
     pub const fn list(name: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            kind: FlagKind::List,
-            default: "",
-            help,
-            hidden: false,
-            file: false,
-            secret: false,
-            env: None,
-        }
+        Self::new(FlagKind::List, name, "", help)
     }
 
     /// `--name` and `--no-name`.
     pub const fn switch(name: &'static str, on: bool, help: &'static str) -> Self {
         let default = if on { "true" } else { "false" };
-        Self {
-            name,
-            kind: FlagKind::Switch,
-            default,
-            help,
-            hidden: false,
-            file: false,
-            secret: false,
-            env: None,
-        }
+        Self::new(FlagKind::Switch, name, default, help)
     }
 
     /// What it is where it is not given.

@@ -52,7 +52,7 @@ use unsent::Unsent;
 
 /// By so many pages the buffers have found their sizes.
 const SETTLED: u32 = 16;
-/// And after as many again, among which it costs nothing: what is seldom needed has come in between.
+/// And after as many again: what is seldom needed has come in between.
 const NOW_AND_AGAIN: u32 = 512;
 /// Connections at once; for one more, the one that has been idle longest goes.
 const MAX_CONNECTIONS: usize = 256;

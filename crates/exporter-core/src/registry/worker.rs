@@ -32,17 +32,15 @@ pub(crate) struct Threads {
 impl Threads {
     /// For an instance: its thread stays.
     pub(crate) fn of_an_instance() -> Arc<Self> {
-        Arc::new(Self {
-            most: MAX_STUCK + 1,
-            idle: None,
-            running: AtomicUsize::new(0),
-            told: AtomicBool::new(false),
-        })
+        Self::new(MAX_STUCK + 1, None)
     }
 
     /// For all targets of one exporter's probes together: a thread of a target that nobody asks for goes.
     pub(crate) fn of_probes() -> Arc<Self> {
-        let (most, idle) = (MAX_OF_PROBES, Some(IDLE_OF_PROBES));
+        Self::new(MAX_OF_PROBES, Some(IDLE_OF_PROBES))
+    }
+
+    fn new(most: usize, idle: Option<Duration>) -> Arc<Self> {
         Arc::new(Self { most, idle, running: AtomicUsize::new(0), told: AtomicBool::new(false) })
     }
 

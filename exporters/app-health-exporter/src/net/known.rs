@@ -12,8 +12,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use super::cert::Facts;
 
-/// Chains kept for a module; each takes less than a kilobyte. The oldest goes first.
+/// Chains kept for a module; the oldest goes first.
 const MOST: usize = 128;
+/// Bytes of a chain that is kept; of a longer one a server could have us remember as much as it likes to send.
+const LONGEST: usize = 16 * 1024;
 
 /// What the certificates that a server showed say.
 #[derive(Debug)]
@@ -68,6 +70,11 @@ impl Key {
     }
 }
 
+/// Whether a chain is short enough to be kept.
+pub(crate) fn is_short<'a>(chain: impl Iterator<Item = &'a CertificateDer<'a>>) -> bool {
+    chain.map(|certificate| certificate.len()).sum::<usize>() <= LONGEST
+}
+
 /// The chains that were found good by one module's authorities.
 #[derive(Debug, Default)]
 pub(crate) struct Known(Mutex<VecDeque<(Key, Arc<Chain>)>>);
@@ -109,6 +116,12 @@ mod tests {
         for (n, one) in keys.iter().enumerate() {
             assert_eq!(keys.iter().position(|other| other == one), Some(n));
         }
+    }
+
+    #[test]
+    fn long_chains_are_not_kept() {
+        let half = CertificateDer::from(vec![0; LONGEST / 2]);
+        assert!(is_short([&half, &half].into_iter()) && !is_short([&half; 3].into_iter()));
     }
 
     #[test]

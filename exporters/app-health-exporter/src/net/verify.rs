@@ -8,7 +8,7 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::cert::Facts;
-use super::known::{Chain, Key, Known};
+use super::known::{self, Chain, Key, Known};
 use super::roots::Roots;
 use super::{Failure, Reason};
 
@@ -98,7 +98,7 @@ impl ServerCertVerifier for Recorder {
                 let expiry = verified.then(|| chain_expiry(&facts, &self.judge.roots)).flatten();
                 let chain = Arc::new(Chain::new(facts, expiry));
                 // Of one that could not be read the dates are not known.
-                if result.is_ok() && readable {
+                if result.is_ok() && readable && known::is_short(all()) {
                     self.judge.known.put(key, chain.clone());
                 }
                 (chain, result)
